@@ -1314,7 +1314,7 @@ class RequestsActions:
     def answer(
         self, _options: Options | None = None, /, **params: Unpack[RequestsAnswerParams]
     ) -> RequestsAnswerResult:
-        """Answer a request; its own tenant's people add a word to it."""
+        """Answer a request; people of its own tenant add a comment."""
         answer = self._client.call("requests.answer", params, **(_options or {}))
         return cast(RequestsAnswerResult, answer)
 
@@ -1332,14 +1332,14 @@ class RequestsActions:
     def show(
         self, _options: Options | None = None, /, **params: Unpack[RequestsShowParams]
     ) -> RequestsShowResult:
-        """Show one request with all that was said and done about it."""
+        """Show one request with its answers, links and changes."""
         answer = self._client.call("requests.show", params, **(_options or {}))
         return cast(RequestsShowResult, answer)
 
     def submit(
         self, _options: Options | None = None, /, **params: Unpack[RequestsSubmitParams]
     ) -> RequestsSubmitResult:
-        """Submit a request: what you wish the product could do; your tenant's vote goes with it."""
+        """Submit a request: what you wish the product could do; your tenant votes for it."""
         answer = self._client.call("requests.submit", params, **(_options or {}))
         return cast(RequestsSubmitResult, answer)
 
@@ -1353,7 +1353,11 @@ class RequestsActions:
     def withdraw(
         self, _options: Options | None = None, /, **params: Unpack[RequestsWithdrawParams]
     ) -> RequestsWithdrawResult:
-        """End a request of your tenant's that is no longer wanted; a member those of their own."""
+        """Call requests.withdraw.
+
+        Withdraw a request of your tenant that is no longer wanted; members withdraw their own
+        only.
+        """
         answer = self._client.call("requests.withdraw", params, **(_options or {}))
         return cast(RequestsWithdrawResult, answer)
 
@@ -1691,7 +1695,7 @@ class AsyncRequestsActions:
     async def answer(
         self, _options: Options | None = None, /, **params: Unpack[RequestsAnswerParams]
     ) -> RequestsAnswerResult:
-        """Answer a request; its own tenant's people add a word to it."""
+        """Answer a request; people of its own tenant add a comment."""
         answer = await self._client.call("requests.answer", params, **(_options or {}))
         return cast(RequestsAnswerResult, answer)
 
@@ -1709,14 +1713,14 @@ class AsyncRequestsActions:
     async def show(
         self, _options: Options | None = None, /, **params: Unpack[RequestsShowParams]
     ) -> RequestsShowResult:
-        """Show one request with all that was said and done about it."""
+        """Show one request with its answers, links and changes."""
         answer = await self._client.call("requests.show", params, **(_options or {}))
         return cast(RequestsShowResult, answer)
 
     async def submit(
         self, _options: Options | None = None, /, **params: Unpack[RequestsSubmitParams]
     ) -> RequestsSubmitResult:
-        """Submit a request: what you wish the product could do; your tenant's vote goes with it."""
+        """Submit a request: what you wish the product could do; your tenant votes for it."""
         answer = await self._client.call("requests.submit", params, **(_options or {}))
         return cast(RequestsSubmitResult, answer)
 
@@ -1730,7 +1734,11 @@ class AsyncRequestsActions:
     async def withdraw(
         self, _options: Options | None = None, /, **params: Unpack[RequestsWithdrawParams]
     ) -> RequestsWithdrawResult:
-        """End a request of your tenant's that is no longer wanted; a member those of their own."""
+        """Call requests.withdraw.
+
+        Withdraw a request of your tenant that is no longer wanted; members withdraw their own
+        only.
+        """
         answer = await self._client.call("requests.withdraw", params, **(_options or {}))
         return cast(RequestsWithdrawResult, answer)
 

@@ -46,7 +46,7 @@ async def restart(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 
 async def passivate(ctx: AdminContext, params: Any) -> dict[str, Any]:
-    """Have a tenant's actor leave; its next message starts it again."""
+    """Passivate a tenant's actor; the next message starts it again."""
     done: dict[str, Any] = await ctx.ask(ctx.actors.supervisor, PassivateActor(params.actor))
     return done
 

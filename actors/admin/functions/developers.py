@@ -52,5 +52,5 @@ async def issue(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 
 async def revoke(ctx: AdminContext, params: Any) -> dict[str, Any]:
-    """A token is good for nothing from now on."""
+    """Revoke a developer's token; the next message with it is refused."""
     return await ctx.execute(RevokeToken(None, params.token))

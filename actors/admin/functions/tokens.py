@@ -32,7 +32,7 @@ async def issue(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 
 async def revoke(ctx: AdminContext, params: Any) -> dict[str, Any]:
-    """One of them is good for nothing from now on."""
+    """Revoke a token; the next message with it is refused."""
     return await ctx.execute(RevokeToken(ctx.tenant_name, params.token))
 
 

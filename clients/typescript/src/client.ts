@@ -1088,7 +1088,7 @@ export class Client extends BaseClient<Actions> {
   };
   /** Actions whose names begin with `requests.`. */
   readonly requests = {
-    /** Answer a request; its own tenant's people add a word to it. */
+    /** Answer a request; people of its own tenant add a comment. */
     answer: (params: RequestsAnswerParams, options?: CallOptions): Promise<RequestsAnswerResult> =>
       this.call("requests.answer", params, options),
     /**
@@ -1097,16 +1097,19 @@ export class Client extends BaseClient<Actions> {
      */
     list: (params: RequestsListParams = {}, options?: CallOptions): Promise<RequestsListResult> =>
       this.call("requests.list", params, options),
-    /** Show one request with all that was said and done about it. */
+    /** Show one request with its answers, links and changes. */
     show: (params: RequestsShowParams, options?: CallOptions): Promise<RequestsShowResult> =>
       this.call("requests.show", params, options),
-    /** Submit a request: what you wish the product could do; your tenant's vote goes with it. */
+    /** Submit a request: what you wish the product could do; your tenant votes for it. */
     submit: (params: RequestsSubmitParams, options?: CallOptions): Promise<RequestsSubmitResult> =>
       this.call("requests.submit", params, options),
     /** Give your tenant's one vote to a request, or take it back. */
     vote: (params: RequestsVoteParams, options?: CallOptions): Promise<RequestsVoteResult> =>
       this.call("requests.vote", params, options),
-    /** End a request of your tenant's that is no longer wanted; a member those of their own. */
+    /**
+     * Withdraw a request of your tenant that is no longer wanted; members withdraw their own
+     * only.
+     */
     withdraw: (params: RequestsWithdrawParams, options?: CallOptions): Promise<RequestsWithdrawResult> =>
       this.call("requests.withdraw", params, options),
   };
