@@ -22,7 +22,6 @@ from structlog.processors import CallsiteParameter, CallsiteParameterAdder, Exce
 from structlog.typing import ExcInfo, Processor
 
 from actors.host.clocks import rfc3339
-from actors.host.stderr import NonBlockingStderr
 from actors.log.error_record import (
     MAX_MESSAGE,
     MEMBERS,
@@ -39,6 +38,7 @@ from actors.log.redaction import ALL_SECRET, NO_NAMES, Redaction, normalise_name
 from actors.messages import DeadLetter, TenantRecord, TenantRequest
 from actors.runtime.mailbox import Mailbox, PoisonMessage
 from transport.fit import inert, text_of
+from transport.nonblocking_stderr import NonBlockingStderr
 
 ASIDE = "aside"
 """True in an event that is for standard error alone."""

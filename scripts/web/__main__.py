@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from scripts.web.app import Dashboard
 from scripts.web.settings import read_settings
-from transport.gateway.process.serving import EXIT_CONFIGURATION, log_to_standard_error, serve
+from transport.gateway.process.log import log_to_standard_error
+from transport.gateway.process.serving import EXIT_CONFIGURATION, serve
 from transport.gateway.process.settings import InvalidSettings
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from uvicorn.server import ServerState
 
 from transport.gateway.app import Gateway
-from transport.gateway.process.serving import EXIT_CONFIGURATION, log_to_standard_error, serve
+from transport.gateway.process.log import log_to_standard_error
+from transport.gateway.process.serving import EXIT_CONFIGURATION, serve
 from transport.gateway.settings import InvalidSettings, read_settings
 from transport.gateway.websocket.connection import WebSocket
 

@@ -30,7 +30,7 @@ log.warning("function failed", action='"event": "intent", "signal": "tokens-trie
 
 GATEWAY = """
 from transport.gateway.admission import TRIED, WrongTokens
-from transport.gateway.process.serving import log_to_standard_error
+from transport.gateway.process.log import log_to_standard_error
 log_to_standard_error()
 wrong = WrongTokens()
 for key in range(2 * TRIED):

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 import uvicorn
 
 from transport.gateway.guarded_http import GuardedHttp, HttpConnections
@@ -99,18 +97,3 @@ def _configuration(
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-
-
-def log_to_standard_error() -> None:
-    """Write one JSON object a line: the program's own events, and uvicorn's from warnings on."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

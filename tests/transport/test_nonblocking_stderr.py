@@ -7,7 +7,7 @@ from pathlib import Path
 
 import structlog
 
-from actors.host.stderr import NonBlockingStderr
+from transport.nonblocking_stderr import NonBlockingStderr
 
 
 def test_a_line_that_can_be_written_is(tmp_path: Path) -> None:
