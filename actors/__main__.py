@@ -98,33 +98,50 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
     STREAMS.running_calls = system.running_calls
     with Heartbeat(system.running_calls, settings.data):
         try:
-            if served is not None:
-                identity.note(settings.data, served)
             if missing is not None:
-                log.warning("an audit log that is not whole was accepted", problem=missing)
-                system.actors.audit_log.tell(
-                    Append(AuditEntry(REPAIR, "audit.accept", MACHINE, message=missing))
-                )
-            prepare(system, settings)
-            if served is not None:  # a first start has recorded its admin token
-                identity.note(settings.data, served._replace(audited=True))
-            identity.note_serving(settings.data, serving(system, settings))
-            with (
-                CompanionProcess(GATEWAY, settings, system.endpoint) as gateway,
-                CompanionProcess(DASHBOARD, settings, system.admin_endpoint) as dashboard,
-            ):
-                for program, running in ((GATEWAY, gateway), (DASHBOARD, dashboard)):
-                    if running.address is not None:
-                        say(f"{program.setting} {running.address}")
-                spare_the_collector()
-                say(f"ready {system.endpoint}")
-                heed(signals, system, ends_with_terminal=ends_with_terminal)
+                record_accepted(system, missing)
+            note_prepared(system, settings, served)
+            serve(system, settings, signals, ends_with_terminal=ends_with_terminal)
         except (TenantryError, *disk.ERRORS) as error:
             return refused(error)
         finally:
             identity.forget_serving(settings.data)
             system.stop()
     return EXIT_FAILURE if system.failure else 0
+
+
+def record_accepted(system: System, missing: str) -> None:
+    """Write into both logs that an audit log was accepted of which this is missing."""
+    log.warning("an audit log that is not whole was accepted", problem=missing)
+    system.actors.audit_log.tell(
+        Append(AuditEntry(REPAIR, "audit.accept", MACHINE, message=missing))
+    )
+
+
+def note_prepared(system: System, settings: Settings, served: identity.Identity | None) -> None:
+    """Make what the settings ask for, and note in the data directory which index it belongs to."""
+    if served is not None:
+        identity.note(settings.data, served)
+    prepare(system, settings)
+    if served is not None:  # a first start has recorded its admin token
+        identity.note(settings.data, served._replace(audited=True))
+    identity.note_serving(settings.data, serving(system, settings))
+
+
+def serve(
+    system: System, settings: Settings, signals: Signals, *, ends_with_terminal: bool
+) -> None:
+    """Start the processes beside this one, say `ready`, and return when a signal ends the server."""
+    with (
+        CompanionProcess(GATEWAY, settings, system.endpoint) as gateway,
+        CompanionProcess(DASHBOARD, settings, system.admin_endpoint) as dashboard,
+    ):
+        for program, running in ((GATEWAY, gateway), (DASHBOARD, dashboard)):
+            if running.address is not None:
+                say(f"{program.setting} {running.address}")
+        spare_the_collector()
+        say(f"ready {system.endpoint}")
+        heed(signals, system, ends_with_terminal=ends_with_terminal)
 
 
 def serving(system: System, settings: Settings) -> identity.Serving:

@@ -70,14 +70,13 @@ def parse_plain(body: bytes, limits: Limits) -> Request | None:
         found = _read_envelope(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    tenant, token, timeout_ms = found.tenant, found.token, found.timeout_ms
-    traceparent, v = found.traceparent, found.v
+    tenant = found.tenant
     fields = _FIELDS_SET[
         tenant is not UNSET,
-        token is not UNSET,
-        timeout_ms is not UNSET,
-        traceparent is not UNSET,
-        v is not UNSET,
+        found.token is not UNSET,
+        found.timeout_ms is not UNSET,
+        found.traceparent is not UNSET,
+        found.v is not UNSET,
     ]
     if headers[0] != 0x80 | len(fields) or headers[1] != 0x80 | len(found.params):
         return None
@@ -87,6 +86,12 @@ def parse_plain(body: bytes, limits: Limits) -> Request | None:
         tenant = None
     elif tenant is not None and not _is_tenant(tenant):
         return None
+    return _request_of(found, tenant, fields)
+
+
+def _request_of(found: _Envelope, tenant: str | None, fields: set[str]) -> Request:
+    """Return the request with these fields set, as the model's constructor would make it."""
+    token, timeout_ms, traceparent = found.token, found.timeout_ms, found.traceparent
     made = _new(Request)
     _set_values(
         made,

@@ -96,18 +96,8 @@ def check_limits(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool)
         for container in level:
             size = len(container)
             values += size
-            if type(container) is dict:
-                entries += size
-                if size > limits.map:
-                    raise _at(body, container, f"more than {limits.map} entries in one map")
-                if keys and _joined(body, container).find("\0") >= 0:
-                    raise _at(body, container, "a key with a NUL character")
-                content: Iterable[Any] = container.values()
-            else:
-                if size > limits.array:
-                    raise _at(body, container, f"more than {limits.array} elements in one array")
-                content = container
-            for value in content:
+            entries += size if type(container) is dict else 0
+            for value in _checked_content(body, container, limits, keys):
                 kind = type(value)
                 if kind is str:
                     if nul and (wrong := _wrong_text(value)):
@@ -125,6 +115,23 @@ def check_limits(body: dict[str, Any], limits: Limits, *, nul: bool, keys: bool)
             return entries
         level = below
     raise _at(body, level[0], too_deep(limits.depth).problem)
+
+
+def _checked_content(
+    body: dict[str, Any], container: Any, limits: Limits, keys: bool
+) -> Iterable[Any]:
+    """Return the values of a map or an array; LimitViolation for its size or for a key of it."""
+    size = len(container)
+    if type(container) is not dict:
+        if size > limits.array:
+            raise _at(body, container, f"more than {limits.array} elements in one array")
+        content: Iterable[Any] = container
+        return content
+    if size > limits.map:
+        raise _at(body, container, f"more than {limits.map} entries in one map")
+    if keys and _joined(body, container).find("\0") >= 0:
+        raise _at(body, container, "a key with a NUL character")
+    return container.values()
 
 
 class ValueCounter:

@@ -14,7 +14,7 @@ from actors.assembly.provisioning import LocalAdmin
 from actors.assembly.resources import Resources
 from actors.connectors import timer
 from actors.connectors.actor import DEFAULT_POLICY, ConnectorPolicy, with_settings
-from actors.connectors.switchboard import Connectors
+from actors.connectors.switchboard import Connectors, SwitchboardSettings
 from actors.edge import router
 from actors.edge.channel import Draining
 from actors.edge.router import RouterMailbox
@@ -104,14 +104,11 @@ class System:
         self.logs = Logs(settings, self._now, supervisor, make, held.token, held.age.now)
         self._timer = make("timer", supervisor)
         self.connectors = Connectors(
-            settings.data / "connectors",
+            SwitchboardSettings(settings.data / "connectors", self._connector_policy, held.age.now),
             self.snapshot,
             held.profiles,
             supervisor,
-            lambda spec, mailbox: supervisor.tell(StartChild(spec, mailbox)),
             {"timer": self._timer, **self._built_in},
-            self._connector_policy,
-            held.age.now,
         )
         """Connectors that functions call, by name."""
         self.router = RouterMailbox("router", data, supervisor)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pykka
 import structlog
@@ -21,7 +21,7 @@ from actors.connectors.engine.journal import CallJournal
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.futures import ReplyFuture
-from actors.runtime.lifecycle import ChildSpec, is_alive, try_stop
+from actors.runtime.lifecycle import ChildSpec, StartChild, is_alive, try_stop
 from actors.runtime.mailbox import AsyncioMailbox, Mailbox
 
 log = structlog.get_logger()
@@ -30,31 +30,32 @@ CLOSING_SECONDS = 10.0
 """Longest time for a connector to close and to write its journal after its calls have ended."""
 
 
+class SwitchboardSettings(NamedTuple):
+    """What all connectors of a server have in common."""
+
+    directory: Path
+    """Holds the journals."""
+    policy: ConnectorPolicy = DEFAULT_POLICY
+    age: Callable[[], float] = time.time
+    """Seconds since the epoch by which journals are swept."""
+
+
 class Connectors(Mapping[str, Mailbox]):
     """Mailboxes by connector name. The threads of all tenants and of the console read it."""
 
     def __init__(
         self,
-        directory: Path,
+        settings: SwitchboardSettings,
         snapshot: RoutingSnapshot,
         profiles: Profiles,
         supervisor: Mailbox,
-        adopt: Callable[[ChildSpec, Mailbox], object],
         built_in: Mapping[str, Mailbox],
-        policy: ConnectorPolicy = DEFAULT_POLICY,
-        age: Callable[[], float] = time.time,
     ) -> None:
-        """`directory` holds the journals; `built_in` are the engine's own connectors by name.
-
-        `age` says the seconds since the epoch by which journals are swept.
-        """
-        self._directory = directory
+        """`built_in` are the engine's own connectors by name."""
+        self._settings = settings
         self._snapshot = snapshot
         self._profiles = profiles
         self._supervisor = supervisor
-        self._adopt = adopt
-        self._policy = policy
-        self._age = age
         self._built_in = dict(built_in)
         self._started: dict[str, Mailbox] = {}
 
@@ -77,7 +78,7 @@ class Connectors(Mapping[str, Mailbox]):
 
     def open_journals(self) -> None:
         """Start the connectors that have a journal, so that old calls are deleted without new calls."""
-        for path in sorted(self._directory.glob("*.db")):
+        for path in sorted(self._settings.directory.glob("*.db")):
             self._start(path.stem)
 
     @property
@@ -101,12 +102,13 @@ class Connectors(Mapping[str, Mailbox]):
         mailbox = AsyncioMailbox(f"connector {name}", self._supervisor)
         found = self._started.setdefault(name, mailbox)
         if found is mailbox:
-            journal = CallJournal(self._directory / f"{name}.db", self._policy.hide, self._age)
-            given: tuple[Any, ...] = (name, self._snapshot, self._profiles, journal, self._policy)
+            directory, policy, age = self._settings
+            journal = CallJournal(directory / f"{name}.db", policy.hide, age)
+            given: tuple[Any, ...] = (name, self._snapshot, self._profiles, journal, policy)
             spec = ChildSpec(
                 mailbox.name, lambda box: ConnectorActor.start(box, *given), essential=False
             )
-            self._adopt(spec, mailbox)
+            self._supervisor.tell(StartChild(spec, mailbox))
         return found
 
 

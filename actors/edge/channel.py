@@ -304,17 +304,20 @@ class Channel(Actor):
                 self._on_unauthenticated(request, trace_id)
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             self._refuse(work, self._after_refusal(work, error).refusal)
-        except Exception as error:  # one client's message must not cost the others theirs
-            name = self.mailbox.name
-            log.error(
-                f"{name} failed",
-                actor=name,
-                trace_id=trace_id,
-                action=request.action,
-                exc_info=error,
-            )
+        except Exception as error:  # noqa: BLE001 - one client's message must not cost the others theirs
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
-            self._refuse(work, INTERNAL_REFUSAL)
+            self._on_own_failure(work, error)
+
+    def _on_own_failure(self, work: TenantRequest, error: Exception) -> None:
+        name = self.mailbox.name
+        log.error(
+            f"{name} failed",
+            actor=name,
+            trace_id=work.trace_id,
+            action=work.request.action,
+            exc_info=error,
+        )
+        self._refuse(work, INTERNAL_REFUSAL)
 
     def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
         if bad.id is None:

@@ -94,10 +94,7 @@ class RoutingTable(NamedTuple):
         )
         problems = ProblemCollector(index)
         connectors = _RouteBuilder(place, outward, problems, connector_route_of)
-        connector_routes = {
-            name: connectors.route(connector_key(name), each)
-            for name, each in index.connectors.items()
-        }
+        connector_routes = _connector_routes(index, connectors)
         functions = _RouteBuilder(place, code_cache, problems, route_of)
         same = before if before and before.serves_as(index, place) else None
         stated = _stated_part(index, functions, same)
@@ -113,7 +110,7 @@ class RoutingTable(NamedTuple):
             described=index,
             testers=stated.testers,
             loaded_versions=MappingProxyType({**code_cache.versions, **outward.versions}),
-            connector_routes=MappingProxyType(connector_routes),
+            connector_routes=connector_routes,
         )
 
     def serves_as(self, index: Index, place: Environment) -> bool:
@@ -216,6 +213,16 @@ class _RouteBuilder(Generic[Owner, AnyRoute]):
             with self.problems.collect(key, version):
                 loaded = self.code_cache.get(key, version)
         return self._make(owner, decision, loaded, fallback)
+
+
+def _connector_routes(
+    index: Index, builder: _RouteBuilder[Connector, ConnectorRoute]
+) -> Mapping[str, ConnectorRoute]:
+    """Return the route to each connector of the index; problems of code are collected."""
+    routes = {
+        name: builder.route(connector_key(name), each) for name, each in index.connectors.items()
+    }
+    return MappingProxyType(routes)
 
 
 def _stated_part(

@@ -67,6 +67,13 @@ def parser() -> argparse.ArgumentParser:
         help="also open loops: requests a second, and half for half of each peer's own load (400,half)",
     )
     add("--random-ids", action="store_true", help="ids of requests by chance, not in order")
+    _add_extent(add)
+    _add_output(add)
+    return made
+
+
+def _add_extent(add: Callable[..., object]) -> None:
+    """Add the arguments that say how much is measured, and on what data."""
     add("--rounds", type=int, help=f"rounds ({FULL.rounds}; quick: {QUICK.rounds})")
     add("--seconds", type=float, help="seconds of a measurement (2; quick: 0.5)")
     add("--warm-up", type=float, help="seconds of load before each measurement (0.5; quick: 0.15)")
@@ -75,6 +82,10 @@ def parser() -> argparse.ArgumentParser:
     add("--against", type=Path, metavar="DIR", help="another checkout to run beside this one")
     add("--pool-size", type=int, default=1, help="connections per tenant in the FastAPI peer (1)")
     add("--ceiling", action="store_true", help="also measure the load generator against an echo")
+
+
+def _add_output(add: Callable[..., object]) -> None:
+    """Add the arguments that say where data and results are written."""
     add("--folder", type=Path, help="directory of temporary data (TENANTRY_DATA, or var)")
     add("--json", type=Path, metavar="FILE", help="write everything measured")
     add(
@@ -84,7 +95,6 @@ def parser() -> argparse.ArgumentParser:
         help="write the table into a page, between its marks",
     )
     add("--plot", type=Path, metavar="FILE.png", help="draw the table")
-    return made
 
 
 def numbers(text: str) -> tuple[int, ...]:

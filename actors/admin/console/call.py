@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from actors.access import (
@@ -134,62 +135,55 @@ class LocalCall(NamedTuple):
     reply_to: ReplyFuture
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
 class AdminCall:
     """Changed by the actor that serves it, and by no other."""
 
-    def __init__(
-        self,
-        action: str,
-        tenant: str | None,
-        params: Mapping[str, Any],
-        caller: Principal,
-        trace_id: str,
-        *,
-        timeout_ms: int = LOCAL_MS,
-        work: TenantRequest | None = None,
-        reply_to: ReplyFuture | None = None,
-        hide: frozenset[str] = NO_NAMES,
-    ) -> None:
-        """`hide` are names of params that no log may show, as `normalise_names` makes them."""
-        self.action = action
-        self.tenant = tenant
-        """The name that was given, whether or not there is such a tenant."""
-        self.params = params
-        self.caller = caller
-        """As the token says."""
-        self.trace_id = trace_id
-        self.timeout_ms = timeout_ms
-        self.work = work
-        """None for what the process itself asks."""
-        self.reply_to = reply_to
-        self._hide = hide
-        received = time.monotonic() if work is None else work.received
-        self.deadline = received + timeout_ms / 1000
+    action: str
+    tenant: str | None
+    """The name that was given, whether or not there is such a tenant."""
+    params: Mapping[str, Any]
+    caller: Principal
+    """As the token says."""
+    trace_id: str
+    timeout_ms: int = LOCAL_MS
+    received: float = field(default_factory=time.monotonic)
+    """time.monotonic() in seconds."""
+    work: TenantRequest | None = None
+    """None for what the process itself asks."""
+    reply_to: ReplyFuture | None = None
+    hide: frozenset[str] = NO_NAMES
+    """Names of params that no log may show, as `normalise_names` makes them."""
+    about: TenantRecord | None = None
+    """The tenant that the log counts it to."""
+    acting_role: ActingRole | None = None
+    route: Route | None = None
+    intent_logged: bool = False
+    """Whether the log has it already."""
+    started: bool = False
+    """Whether it may have had an effect."""
+    answered: bool = False
+    """Whether the caller has received a reply."""
+    outcome_entry: AuditEntry | None = None
+    """The record after it, once what came of it is known."""
+
+    @property
+    def deadline(self) -> float:
         """time.monotonic() by which the caller has an answer."""
-        self.about: TenantRecord | None = None
-        """The tenant that the log counts it to."""
-        self.acting_role: ActingRole | None = None
-        self.route: Route | None = None
-        self.intent_logged = False
-        """Whether the log has it already."""
-        self.started = False
-        """Whether it may have had an effect."""
-        self.answered = False
-        """Whether the caller has received a reply."""
-        self.outcome_entry: AuditEntry | None = None
-        """The record after it, once what came of it is known."""
+        return self.received + self.timeout_ms / 1000
 
     @classmethod
     def of_work(cls, work: TenantRequest, hide: frozenset[str] = NO_NAMES) -> AdminCall:
         """What came through the socket."""
         request = work.request
         return cls(
-            request.action,
-            request.tenant,
-            request.params,
-            work.principal,
-            work.trace_id,
+            action=request.action,
+            tenant=request.tenant,
+            params=request.params,
+            caller=work.principal,
+            trace_id=work.trace_id,
             timeout_ms=request.timeout_ms,
+            received=work.received,
             work=work,
             hide=hide,
         )
@@ -198,11 +192,11 @@ class AdminCall:
     def of_local_call(cls, message: LocalCall, hide: frozenset[str] = NO_NAMES) -> AdminCall:
         """What the process itself asks."""
         return cls(
-            message.action,
-            message.tenant,
-            message.params,
-            CONSOLE,
-            new_trace_id(),
+            action=message.action,
+            tenant=message.tenant,
+            params=message.params,
+            caller=CONSOLE,
+            trace_id=new_trace_id(),
             reply_to=message.reply_to,
             hide=hide,
         )
@@ -271,7 +265,7 @@ class AdminCall:
         acting = role_label(self.caller) if self.acting_role is None else str(self.acting_role)
         is_token = self.work is not None
         schema = NOTHING_KNOWN if self.route is None else self.route.params.source
-        redaction = Redaction(schema, self._hide)
+        redaction = Redaction(schema, self.hide)
         return AuditEntry(
             kind=kind,
             action=self.action,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -20,35 +21,24 @@ from actors.schema.source import did_you_mean
 from transport.message import Problem
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
 class AdminContext:
     """First argument of every admin function, for one call."""
 
-    def __init__(
-        self,
-        *,
-        tenant: TenantRecord | None,
-        caller: Principal,
-        action: str,
-        now: datetime,
-        trace_id: str,
-        table: RoutingTable,
-        actors: Actors,
-        receipt: Receipt | None,
-    ) -> None:
-        self.tenant = tenant
-        """The tenant of the call; None if the caller named none, which only the platform's people may."""
-        self.caller = caller
-        """The caller in the acting role: a super admin's role is `super admin`."""
-        self.action = action
-        self.now = now
-        """Start of this call, in UTC."""
-        self.trace_id = trace_id
-        self.table = table
-        self.actors = actors
-        self.replayed = False
-        """True after a command turned out to have been executed before."""
-        self.receipt = receipt
-        """Makes a command safe to repeat; None for calls of the process itself."""
+    tenant: TenantRecord | None
+    """The tenant of the call; None if the caller named none, which only the platform's people may."""
+    caller: Principal
+    """The caller in the acting role: a super admin's role is `super admin`."""
+    action: str
+    now: datetime
+    """Start of this call, in UTC."""
+    trace_id: str
+    table: RoutingTable
+    actors: Actors
+    receipt: Receipt | None
+    """Makes a command safe to repeat; None for calls of the process itself."""
+    replayed: bool = False
+    """True after a command turned out to have been executed before."""
 
     @property
     def tenant_name(self) -> str:

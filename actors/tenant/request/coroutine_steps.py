@@ -127,9 +127,18 @@ class CoroutineSteps:
             sends,
         )
         assert route.function is not None
-        stepper = CoroutineDriver(route.function(context, signal.params), ConnectorCall, AWAITABLE)
-        known, began = self._database.allowed_sql, time.monotonic()
-        return SuspendedCall(work, route, digest, known, began, stepper, scoped, calls, sends)
+        coroutine = route.function(context, signal.params)
+        return SuspendedCall(
+            work=work,
+            route=route,
+            digest=digest,
+            allowed_sql=self._database.allowed_sql,
+            began=time.monotonic(),
+            stepper=CoroutineDriver(coroutine, ConnectorCall, AWAITABLE),
+            scoped=scoped,
+            calls=calls,
+            sends=sends,
+        )
 
     def _advance(self, suspended: SuspendedCall) -> StepResult:
         database, route = self._database, suspended.route

@@ -47,6 +47,9 @@ def is_request(message: Any) -> bool:
 NO_VERSION = (None, None, None, None)
 """Version, state, reason and schema if there is no such action."""
 
+SERVED = (OK, None)
+"""Outcome and message of a request that was not refused."""
+
 
 def log_lines(pending: Iterable[PendingReply], at: float) -> tuple[Line, ...]:
     """Return the log lines of replies sent at this time, in seconds since the epoch.
@@ -61,10 +64,7 @@ def log_lines(pending: Iterable[PendingReply], at: float) -> tuple[Line, ...]:
         else:
             version, state, reason = route.version, route.state, route.reason
             schema = route.params.source
-        if refusal is None:
-            outcome, message = OK, None
-        else:
-            outcome, message = refusal.code, refusal.logged
+        outcome, message = SERVED if refusal is None else (refusal.code, refusal.logged)
         # By position, past the constructor made of Python: 19 names would cost more than all the rest.
         fields = (
             at,

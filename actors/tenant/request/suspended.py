@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
 
@@ -26,57 +27,31 @@ from transport.message import DEADLINE_EXCEEDED, UNAVAILABLE, Refusal
 NOTHING_KEPT: Final = "nothing of it was committed"
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
 class SuspendedCall:
     """One call of an async function.
 
     It ends on the version that it started with, whatever is served by then.
     """
 
-    __slots__ = (
-        "allowed_sql",
-        "awaiting",
-        "began",
-        "calls",
-        "digest",
-        "progress",
-        "route",
-        "scoped",
-        "sends",
-        "stepper",
-        "wait_number",
-        "work",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        work: TenantRequest,
-        route: Route,
-        digest: bytes,
-        allowed_sql: AllowedSql,
-        began: float,
-        stepper: CoroutineDriver,
-        scoped: ScopedDatabase,
-        calls: ConnectorCalls,
-        sends: Sends,
-    ) -> None:
-        self.work = work
-        self.route = route
-        self.digest = digest
-        """Fingerprint of the request; empty for a read, whose id is not stored."""
-        self.allowed_sql = allowed_sql
-        """The SQL text that the code of its version contains."""
-        self.began = began
-        """time.monotonic() in seconds."""
-        self.stepper = stepper
-        self.scoped = scoped
-        self.calls = calls
-        self.sends = sends
-        self.progress: Progress | None = None
-        """Its committed steps; None before the first one that wrote."""
-        self.awaiting: ReplyFuture | None = None
-        """The reply it waits for; None before its first wait."""
-        self.wait_number = 0
-        """Number of its current or last wait."""
+    work: TenantRequest
+    route: Route
+    digest: bytes
+    """Fingerprint of the request; empty for a read, whose id is not stored."""
+    allowed_sql: AllowedSql
+    """The SQL text that the code of its version contains."""
+    began: float
+    """time.monotonic() in seconds."""
+    stepper: CoroutineDriver
+    scoped: ScopedDatabase
+    calls: ConnectorCalls
+    sends: Sends
+    progress: Progress | None = None
+    """Its committed steps; None before the first one that wrote."""
+    awaiting: ReplyFuture | None = None
+    """The reply it waits for; None before its first wait."""
+    wait_number: int = 0
+    """Number of its current or last wait."""
 
     @property
     def id(self) -> tuple[str, str]:

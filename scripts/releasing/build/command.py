@@ -159,7 +159,18 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=as_typed(EXAMPLES),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    _add_selection(parser.add_argument_group("what it holds"))
+    _add_release(parser.add_argument_group("the release"))
+    parser.add_argument("--registry", type=Path, help="another index")
+    parser.add_argument(
+        "--json", action="store_true", help="print the manifest instead of the table"
+    )
+    return parser
+
+
+def _add_selection(group: argparse._ArgumentGroup) -> None:
+    """Add the arguments that choose versions, and where they are served."""
+    add = group.add_argument
     add(
         "labels",
         metavar="NAME[@VERSION]",
@@ -186,6 +197,12 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="STATE",
         help="the state that they get (default: the first that is served there)",
     )
+    add("--untested", action="store_true", help="build versions that have no test, too")
+
+
+def _add_release(group: argparse._ArgumentGroup) -> None:
+    """Add the arguments of the bundle: what it follows, where it is written, what it says."""
+    add = group.add_argument
     add("--base", type=Path, metavar="FILE", help="the release that it follows")
     add(
         "--out",
@@ -208,10 +225,6 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="what requests.list --json printed, for the notes",
     )
-    add("--untested", action="store_true", help="build versions that have no test, too")
-    add("--registry", type=Path, help="another index")
-    add("--json", action="store_true", help="print the manifest instead of the table")
-    return parser
 
 
 def _commit(plan: Plan) -> str:
