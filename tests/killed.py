@@ -1,4 +1,4 @@
-"""`python -m actors`, killed as by a power cut at one point: a function of it, before or after a call.
+"""A program that is killed as by a power cut at one point: a function of it, before or after a call.
 
 KILL_AT in the environment says which, as a JSON map of Point.
 """
@@ -24,6 +24,8 @@ class Point(NamedTuple):
     """Whether the call is made before that."""
     match: str = ""
     """A regular expression that the call's arguments fit, as `repr` shows them."""
+    program: str = "actors.__main__"
+    """Module with the program's `main`."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -55,7 +57,6 @@ def _armed(function: Callable[..., Any], point: Point) -> Callable[..., Any]:
 
 
 if __name__ == "__main__":
-    arm(Point(**json.loads(os.environ.pop("KILL_AT"))))
-    from actors.__main__ import main
-
-    sys.exit(main(sys.argv[1:]))
+    point = Point(**json.loads(os.environ.pop("KILL_AT")))
+    arm(point)
+    sys.exit(importlib.import_module(point.program).main(sys.argv[1:]))

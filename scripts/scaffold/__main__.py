@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
         ask = input
     # The arguments are read by now: this imports the engine.
     from actors.errors import ActionError, IndexProblem
+    from actors.host.disk import error_text
     from scripts.codegen.client import NotOurs
     from scripts.scaffold.entry import InvalidEntry
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
     except ActionError as error:
         return _refused(error.refusal.message)
     except OSError as error:
-        return _refused(f"{error.filename}: {error.strerror}")
+        return _refused(error_text(error))
     except (KeyboardInterrupt, EOFError):
         _refused("interrupted")
         return INTERRUPTED

@@ -14,7 +14,7 @@ from actors.host.program import as_typed, command, default_index
 if TYPE_CHECKING:
     from scripts.releasing.build.plan import Plan, Request
 
-REFUSED = 1
+REFUSED, INTERRUPTED = 1, 130
 
 EXAMPLES = """\
 examples:
@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = make_parser().parse_args(arguments)
     # The arguments are read by now: this imports the engine.
     from actors.errors import TenantryError
+    from actors.host.disk import error_text
     from scripts.releasing.problem import ReleaseProblem
 
     try:
@@ -43,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{command('build')}: {problem}", file=sys.stderr)
         return REFUSED
     except OSError as error:
-        print(f"{command('build')}: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"{command('build')}: {error_text(error)}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        print(f"{command('build')}: interrupted: give the same command again", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from scripts.releasing.bundle import Bundle
     from scripts.releasing.publish.repository import Repository, Signing
 
-REFUSED = 1
+REFUSED, INTERRUPTED = 1, 130
 
 PLACE = "TENANTRY_RELEASES"
 """Variable with the repository: a folder, or s3://bucket/prefix."""
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; return the exit status."""
     given = make_parser().parse_args(arguments)
     # The arguments are read by now: this imports TUF.
+    from actors.host.disk import error_text
     from scripts.releasing.problem import ReleaseProblem
 
     try:
@@ -57,8 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{command('release')}: {problem}", file=sys.stderr)
         return REFUSED
     except OSError as error:
-        print(f"{command('release')}: {error.filename}: {error.strerror}", file=sys.stderr)
+        print(f"{command('release')}: {error_text(error)}", file=sys.stderr)
         return REFUSED
+    except KeyboardInterrupt:
+        print(f"{command('release')}: interrupted: give the same command again", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
@@ -81,8 +85,9 @@ def begin(given: argparse.Namespace) -> Lines:
         name: (role, [read_public(given.keys / f"{key}{PUBLIC}") for key in role.keys])
         for name, role in read_roles(given.keys).items()
     }
-    root = given.keys / "root.json"
-    root.write_bytes(repository(given, make=True).begin(own, roles))
+    root, place = given.keys / "root.json", repository(given, make=True)
+    root.write_bytes(place.begin_root(own))
+    place.begin(roles)
     yield f"began {place_of(given)}"
     for name, (role, _) in roles.items():
         yield f"{name}: {role.threshold} of {', '.join(role.keys)} have to sign"

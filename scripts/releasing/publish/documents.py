@@ -62,19 +62,27 @@ class Documents:
 
     def targets(self, environment: str) -> Targets:
         """Return what is published for an environment; without targets before its first release."""
+        version = self.published(environment)
+        return self._document(Targets, version, environment) if version else Targets()
+
+    def published(self, environment: str) -> int:
+        """Return which version of an environment's releases is published; 0 before the first."""
         known = self.current(Snapshot).meta.get(f"{environment}.json")
-        if known is None:
-            return Targets()
-        return self._document(Targets, known.version, environment)
+        return known.version if known else 0
 
     def pending(self, environment: str) -> Metadata[Targets] | None:
-        """Return what waits for signatures, with those that it has."""
+        """Return what waits for signatures, with those that it has.
+
+        It may be published already, by a publication that was cut short at its end.
+        """
         try:
             return Metadata[Targets].from_bytes(self._store.get(f"{PENDING}/{environment}.json"))
         except Missing:
             return None
         except DeserializationError as error:
-            raise ReleaseProblem(f"{self.place}/{PENDING}/{environment}.json: {error}") from None
+            raise ReleaseProblem(
+                f"{self.place}/{PENDING}/{environment}.json is no metadata ({error}): drop it (release drop)"
+            ) from None
 
     def fresh(self, environment: str) -> dict[str, TargetFile]:
         """Return the releases that wait for signatures, by path."""
@@ -90,6 +98,11 @@ class Documents:
         except Missing:
             return False
         return True
+
+    def has_signed(self, environment: str, found: Metadata[Targets]) -> bool:
+        """Return whether this version of an environment's releases is there with the same content."""
+        there = self._store.get(path_of(environment, found.signed.version))
+        return Metadata[Targets].from_bytes(there).signed_bytes == found.signed_bytes
 
     def bundle(self, target: TargetFile) -> Bundle:
         """Return the bundle of a release as it is to be signed; ReleaseProblem if it is not that."""

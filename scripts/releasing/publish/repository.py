@@ -76,28 +76,38 @@ class Repository:
         self._documents = Documents(store)
         self._signers = {each.public_key.keyid: each for each in signers}
 
-    def begin(
-        self, own: Mapping[str, SSlibKey], roles: Mapping[str, tuple[Role, Sequence[SSlibKey]]]
-    ) -> bytes:
-        """Make an empty repository; return root.json, which every deploy is to trust.
+    def begin_root(self, own: Mapping[str, SSlibKey]) -> bytes:
+        """Write root.json, which every deploy is to trust, and return it; `begin` makes the rest.
 
-        `own` has the keys root, targets and online. ReleaseProblem if there is one, or a key is missing here.
+        `own` has the keys root, targets and online. ReleaseProblem if there is a repository, or a key is
+        missing here.
         """
         if self._documents.has(Timestamp.type):
             raise ReleaseProblem(f"{self._store.place} is a repository already")
         root = Root(expires=_expiry("root"), consistent_snapshot=True)
         for name in (Root.type, Targets.type, Snapshot.type, Timestamp.type):
             root.add_key(own.get(name, own["online"]), name)
+        try:
+            self._save(root, root.roles["root"].keyids)
+        except Taken:
+            if self._documents.current(Root).roles != root.roles:
+                raise ReleaseProblem(
+                    f"{self._store.place} was begun with other keys, and that was cut short: give those, "
+                    "or another place"
+                ) from None
+        return self._store.get(path_of(Root.type, root.version))
+
+    def begin(self, roles: Mapping[str, tuple[Role, Sequence[SSlibKey]]]) -> None:
+        """Make an empty repository of the root.json that is there."""
+        root = self._documents.current(Root)
         targets = Targets(expires=_expiry("targets"), delegations=Delegations({}, {}))
         for environment, (role, keys) in roles.items():
             _delegate(targets, environment, role.threshold)
             for key in keys:
                 targets.add_key(key, environment)
-        self._save(root, root.roles["root"].keyids)
         self._save(targets, root.roles["targets"].keyids)
         first = Snapshot(version=1, meta={"targets.json": MetaFile(targets.version)})
         self._publish(root, first, Timestamp(version=1))
-        return self._store.get(path_of(Root.type, root.version))
 
     # Releases
 
@@ -108,10 +118,9 @@ class Repository:
         self._require_signer(environment)
         targets = self._documents.targets(environment)
         _require_newer(bundle, targets)
-        if self._documents.pending(environment) is not None:
-            names = ", ".join(self._documents.fresh(environment)) or environment
+        if fresh := self._documents.fresh(environment):
             raise ReleaseProblem(
-                f"{names} waits for signatures: sign it, or drop it (release drop)"
+                f"{', '.join(fresh)} waits for signatures: sign it, or drop it (release drop)"
             )
         target = TargetFile.from_data(f"{environment}/{manifest.file}", content, ["sha256"])
         target.unrecognized_fields["custom"] = {
@@ -203,8 +212,7 @@ class Repository:
 
     def _begun(self, environment: str, targets: Targets) -> Metadata[Targets]:
         """What is to be signed: the next version that no earlier attempt has left behind."""
-        known = self._documents.current(Snapshot).meta.get(f"{environment}.json")
-        targets.version = known.version + 1 if known else 1
+        targets.version = self._documents.published(environment) + 1
         while self._documents.has(environment, targets.version):
             targets.version += 1
         targets.expires = _days(ENVIRONMENT_DAYS)
@@ -235,7 +243,14 @@ class Repository:
         return targets.get_verification_result(environment, *signed).verified
 
     def _publish_role(self, environment: str, found: Metadata[Targets]) -> None:
-        self._store.create(path_of(environment, found.signed.version), found.to_bytes())
+        path, content = path_of(environment, found.signed.version), found.to_bytes()
+        try:
+            self._store.create(path, content)
+        except Taken:
+            # An attempt that was cut short may have left it, with signatures of others.
+            if not self._documents.has_signed(environment, found):
+                raise
+            self._store.put(path, content)
         self._publish_with({f"{environment}.json": MetaFile(found.signed.version)})
         self._store.remove(f"{PENDING}/{environment}.json")
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from actors.host.disk import sync
 from scripts.releasing.problem import ReleaseProblem
 
 
@@ -20,7 +21,7 @@ class Taken(ReleaseProblem):
 
 
 class Store:
-    """Files by path, each written wholly or not at all."""
+    """Files by path, each written wholly or not at all, and on disk when the call returns."""
 
     def __init__(self, place: str, *, make: bool = False) -> None:
         """`place` is a folder or a URL; `make` makes the folder. ReleaseProblem if it cannot be used.
@@ -28,8 +29,9 @@ class Store:
         Credentials of a bucket are those of the environment (AWS_ACCESS_KEY_ID and so on).
         """
         self.place = place
+        self._folder = None if "://" in place else Path(place).expanduser().absolute()
         try:
-            self._store: ObjectStore = _opened(place, make)
+            self._store: ObjectStore = _opened(place, self._folder, make)
         except (BaseError, ValueError, OSError) as error:
             raise ReleaseProblem(
                 f"{place} cannot be used as a repository: {_text(error)}"
@@ -48,6 +50,7 @@ class Store:
         """Write a new file; Taken if there is one with other content."""
         try:
             obstore.put(self._store, path, content, mode="create")
+            self._sync(path)
         except (AlreadyExistsError, FileExistsError):
             if self.get(path) != content:
                 raise Taken(
@@ -61,6 +64,7 @@ class Store:
         """Write or replace a file; ReleaseProblem."""
         try:
             obstore.put(self._store, path, content)
+            self._sync(path)
         except (BaseError, OSError) as error:
             raise self._problem(path, error) from None
 
@@ -73,14 +77,20 @@ class Store:
         except (BaseError, OSError) as error:
             raise self._problem(path, error) from None
 
+    def _sync(self, path: str) -> None:
+        """Of a folder: the file, and the names that lead to it."""
+        if self._folder is None:
+            return
+        for each in (PurePosixPath(path), *PurePosixPath(path).parents):
+            sync(self._folder / each)
+
     def _problem(self, path: str, error: Exception) -> ReleaseProblem:
         return ReleaseProblem(f"{self.place}/{path}: {_text(error)}")
 
 
-def _opened(place: str, make: bool) -> ObjectStore:
-    if "://" in place:
+def _opened(place: str, folder: Path | None, make: bool) -> ObjectStore:
+    if folder is None:
         return from_url(place)
-    folder = Path(place).expanduser().absolute()
     if not make and not folder.is_dir():
         raise ReleaseProblem(f"there is no folder {folder}")
     return LocalStore(folder, mkdir=make)

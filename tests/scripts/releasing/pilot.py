@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from actors.assembly.identity import find_serving
 from scripts.releasing.build.plan import planned
 from scripts.releasing.bundle import Bundle, packed, unpacked
-from scripts.releasing.deploy import procedure
 from scripts.releasing.deploy.place import Place, Server, place_of, server_of
 from scripts.releasing.deploy.procedure import Deploy
 from tests.child import Child
@@ -115,44 +111,3 @@ def endpoint_of(pilot: Pilot) -> str:
 def price(client: Client) -> int:
     """What an order costs now."""
     return int(client.call("orders.place", {"sku": "A-1"})["cents"])
-
-
-class Killed(BaseException):
-    """The deploy is not there any more: nothing of it runs on, as after kill -9."""
-
-
-class Knife:
-    """Kills a deploy at one of its effects: an even number before it, an odd one after."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-        self._patch = monkeypatch
-        self._left = at
-        self.has_cut = False
-
-    def __enter__(self) -> None:
-        for owner, name in (
-            (procedure, "write_journal"),
-            (procedure, "write_record"),
-            (procedure, "switch"),
-            (Server, "call"),
-        ):
-            self._patch.setattr(owner, name, self._around(getattr(owner, name)))
-
-    def __exit__(self, *_: object) -> None:
-        self._patch.undo()
-
-    def _around(self, effect: Callable[..., Any]) -> Callable[..., Any]:
-        def cut(*given: Any, **params: Any) -> Any:
-            self._cut()
-            result = effect(*given, **params)
-            self._cut()
-            return result
-
-        return cut
-
-    def _cut(self) -> None:
-        if self._left == 0:
-            self._left = -1
-            self.has_cut = True
-            raise Killed
-        self._left -= 1

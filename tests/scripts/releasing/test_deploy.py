@@ -25,7 +25,8 @@ from scripts.releasing.deploy.watch import Figures, compared
 from scripts.releasing.problem import ReleaseProblem
 from scripts.releasing.publish.command import main as release_main
 from tests.child import Child
-from tests.scripts.releasing.pilot import FAILING, Killed, Knife, Pilot, endpoint_of, price
+from tests.scripts.releasing.knife import Killed, Knife
+from tests.scripts.releasing.pilot import FAILING, Pilot, endpoint_of, price
 from transport.client import Client
 from transport.errors import CallError
 

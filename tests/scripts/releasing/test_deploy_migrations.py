@@ -13,7 +13,8 @@ from actors.host.released import current, read_journal
 from scripts.releasing.deploy.procedure import TakenBack
 from scripts.releasing.problem import ReleaseProblem
 from tests.child import Child
-from tests.scripts.releasing.pilot import Killed, Knife, Pilot, endpoint_of
+from tests.scripts.releasing.knife import Killed, Knife
+from tests.scripts.releasing.pilot import Pilot, endpoint_of
 from tests.scripts.releasing.shop import MIGRATION
 from transport.client import Client
 

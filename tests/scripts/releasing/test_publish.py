@@ -12,70 +12,24 @@ import pytest
 from tuf.api.metadata import Metadata, Timestamp
 
 from scripts.cli.keys import main as keys
-from scripts.releasing.build.plan import planned
-from scripts.releasing.bundle import Bundle, packed, unpacked
+from scripts.releasing.bundle import unpacked
 from scripts.releasing.problem import ReleaseProblem
 from scripts.releasing.publish import repository as module
-from scripts.releasing.publish.command import main
 from scripts.releasing.publish.keys import PASSPHRASE, read_signer
-from scripts.releasing.publish.store import Store
-from scripts.releasing.publish.verifier import Verifier, trusted_root
 from tests.actors.connectors.bucket import bucket
-from tests.scripts.releasing.shop import Shop
-
-LIVE = "hosted-live"
-
-
-class Company:
-    """Keys, a repository, and a server's memory of what it has seen of it."""
-
-    def __init__(self, folder: Path, place: str | None = None) -> None:
-        self.folder = folder
-        self.keys = folder / "keys"
-        self.place = place or str(folder / "releases")
-        assert keys(["release", "--out", str(self.keys)]) == 0
-        assert self.run("begin", "--keys", str(self.keys)) == 0
-
-    def run(self, *words: str, key: tuple[str, ...] = ()) -> int:
-        """The exit status of a command with these keys."""
-        given = [f"--key={self.keys / name}.secret.pem" for name in key]
-        return main([words[0], *given, "--repository", self.place, *words[1:]])
-
-    def verifier(self, environment: str = LIVE) -> Verifier:
-        """What the server of an environment verifies with."""
-        root = trusted_root(self.keys / "root.json")
-        return Verifier(Store(self.place), environment, root, self.folder / "seen")
-
-    def fetch(self, release: str, environment: str = LIVE) -> Bundle:
-        """A release as a deploy gets it."""
-        return self.verifier(environment).fetch(release, self.folder / "fetched")
-
-    def publish(self, file: Path) -> None:
-        """With enough keys."""
-        assert self.run("publish", str(file), key=("hosted-live-1",)) == 0
-        assert self.run("sign", LIVE, key=("hosted-live-2", "online")) == 0
+from tests.scripts.releasing.company import LIVE, Company, three_bundles
 
 
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three releases for hosted-live, each later than the one before."""
-    folder = tmp_path_factory.mktemp("bundles")
-    shop = Shop(folder / "shop")
-    shop.edit("registry.toml", '"potential release"', '"under user test"')
-    found = []
-    for sequence in (1, 2, 3):
-        request = shop.request("orders.place@2", environment=LIVE)
-        plan = planned(request._replace(name="shop", sequence=sequence))
-        file = folder / plan.manifest.file
-        file.write_bytes(packed(plan.manifest, plan.files))
-        found.append(file)
-    return found
+    return three_bundles(tmp_path_factory.mktemp("bundles"))
 
 
 @pytest.fixture
 def company(tmp_path: Path) -> Company:
     """A company with an empty repository in a folder."""
-    return Company(tmp_path)
+    return Company(tmp_path).begin()
 
 
 class TestKeys:
@@ -244,7 +198,7 @@ class TestRefusals:
     def test_one_of_another_company(
         self, company: Company, bundles: list[Path], tmp_path: Path
     ) -> None:
-        other = Company(tmp_path / "other")
+        other = Company(tmp_path / "other").begin()
         other.publish(bundles[0])
         company.place = other.place
         with pytest.raises(ReleaseProblem, match="shop-1 is foreign"):
@@ -330,6 +284,6 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_bucket_serves_as_a_repository(tmp_path: Path, bundles: list[Path], place: str) -> None:
-    company = Company(tmp_path, place)
+    company = Company(tmp_path, place).begin()
     company.publish(bundles[0])
     assert company.fetch("shop-1").manifest.release == "shop-1"
