@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -18,6 +18,7 @@ from actors.messages import DeadLetter, Passivate, Replies, TenantRecord, Tenant
 from actors.replies import encode_refusal, send_refusal
 from actors.runtime.actor import Actor, Terminated
 from actors.runtime.mailbox import Mailbox, PoisonMessage
+from actors.supervision.residency import ResidentSet
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -88,6 +89,29 @@ class RejectingActor(Actor):
             now = self._request_log.clock()
             line = refused_line(FROM_SUPERVISOR, now, work, self._refusal, None, len(body))
             self._lines.append(line)
+
+
+class Rejections:
+    """Starts what rejects a tenant's requests in its mailbox. Part of the Supervisor."""
+
+    def __init__(
+        self, residents: ResidentSet, request_log: Callable[[], RequestLogClient | None]
+    ) -> None:
+        """`request_log` makes a client of the tenants' log."""
+        self._residents = residents
+        self._request_log = request_log
+
+    def reject(self, mailbox: Mailbox, out: Unserved) -> None:
+        """Reject a tenant's requests until it is passivated."""
+        self._residents.mark_unserved(mailbox, out)
+        client = self._request_log()
+        RejectingActor.start(mailbox, out.refusal, out.tenant, request_log=client)
+
+    def reject_once(self, mailbox: Mailbox, tenant: TenantRecord) -> None:
+        """Reject what waits in the mailbox while the server stops."""
+        self._residents.add(mailbox)
+        client = self._request_log()
+        RejectingActor.start(mailbox, STOPPING, tenant, once=True, request_log=client)
 
 
 class Tombstone(Terminated):

@@ -231,7 +231,7 @@ def test_a_log_that_keeps_failing_costs_nobody_an_answer(
     serve: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is given up for a while; then what it was told meanwhile is written."""
-    monkeypatch.setattr("actors.supervision.supervisor.MAX_BACKOFF", 0.2)
+    monkeypatch.setattr("actors.supervision.restarting.MAX_BACKOFF", 0.2)
     failures = Counter({"left": 8})
     begin = TenantLog.on_start
 

@@ -162,7 +162,7 @@ def test_a_file_that_is_not_the_tenant_s_is_not_served_until_it_is_put_back(
     damage: Callable[[Path, Path], None],
 ) -> None:
     """The log names it and says what to do; others are served all the time."""
-    monkeypatch.setattr("actors.supervision.supervisor.MAX_BACKOFF", 0.1)
+    monkeypatch.setattr("actors.supervision.restarting.MAX_BACKOFF", 0.1)
     server = serve(**asleep_soon)
     server.add_tenant("initech")
     count = request(server, "acme", "marks.count")
