@@ -15,14 +15,13 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from actors.edge.allowance import Pace, Slowed
+from actors.edge.allowance import Pace
 from actors.edge.authentication import Authenticator
-from actors.edge.builtin_actions import NO_ORIGINS, Pages, is_system
-from actors.edge.key_uses import KeyUses
+from actors.edge.builtin_actions import Pages, is_system
+from actors.edge.intent_watch import IntentWatch
 from actors.errors import ActionError, InvalidArgument, Unavailable
 from actors.host.clocks import MonotonicWallClock
-from actors.intent.signals import OTHER_TENANT, SECOND_KEY, WRONG_TOKEN, outcome_of_code
-from actors.intent.suspicions import LogStep, Origin, Slowdowns, Suspicion, SuspicionClient
+from actors.intent.suspicions import LogStep, Slowdowns, SuspicionClient
 from actors.messages import (
     ANYONE,
     DirectoryChanged,
@@ -33,7 +32,7 @@ from actors.messages import (
     TenantRequest,
     TokensUsed,
 )
-from actors.profiles import Profiles
+from actors.profiles import DEFAULT_PROFILE, Profile, Profiles
 from actors.registry.shared import Shared
 from actors.registry.snapshot import RoutingSnapshot
 from actors.replies import (
@@ -51,8 +50,6 @@ from transport.router_socket import Frame, RouterSocket
 from transport.validation import Limits
 
 log = structlog.get_logger()
-
-NO_TESTS: frozenset[str] = frozenset()
 
 LINGER_MS = 2000
 """Milliseconds that a stopping server waits for peers to read their replies."""
@@ -155,10 +152,14 @@ class Channel(Actor):
         self._limits = given.limits
         self._pages = Pages()
         self._read_directory = given.read_directory
-        self._key_uses = KeyUses()
         self._pace = Pace(given.slowdowns)
-        self._suspicions = SuspicionClient(
-            given.monitor, lambda: given.snapshot.current.described.intent
+        self._watch = IntentWatch(
+            mailbox,
+            mailbox.socket,
+            self._authenticator,
+            given.snapshot,
+            self._pace,
+            SuspicionClient(given.monitor, lambda: given.snapshot.current.described.intent),
         )
         self._add_handlers(
             {
@@ -167,7 +168,7 @@ class Channel(Actor):
                 DirectoryChanged: self._directory_changed,
                 FlushUses: self._flush,
                 Draining: self._drain,
-                LogStep: self._log_step,
+                LogStep: self._watch.log_step,
             }
         )
 
@@ -185,7 +186,7 @@ class Channel(Actor):
         try:
             super().handle(mail)
         finally:
-            self._suspicions.flush()
+            self._watch.flush()
 
     # For subclasses
 
@@ -209,56 +210,10 @@ class Channel(Actor):
     def _on_unauthenticated(self, request: Request, trace_id: str) -> None:
         """Called before a request is refused as unauthenticated, here or by `_admit`."""
 
-    def _suspect(self, work: TenantRequest, outcome: str) -> None:
-        """Note a message that a signal may count."""
-        tenant = self._authenticator.tenant(work.principal.tenant)
-        connection = work.peer.routing_id
-        request, caller = work.request, work.principal
-        is_own = work.outlet is self.mailbox
-        origin = self._origin(connection) if is_own else None
-        self._suspicions.add(
-            Suspicion(outcome, request, caller, tenant, work.trace_id, connection, origin)
-        )
-
-    def _check_key(self, work: TenantRequest) -> None:
-        """Note the first use of a token with a CURVE key that is not its first one."""
-        caller, connection = work.principal, work.peer.routing_id
-        peer_of = self.mailbox.socket.peer_of
-        if caller.id and self._key_uses.is_second(connection, caller.id, lambda at: peer_of(at)[1]):
-            self._suspect(work, SECOND_KEY)
-
-    def _log_step(self, message: LogStep) -> None:
-        address = self._origin(message.connection).address
-        log.warning("intent", address=address, **message.fields)
-
-    def _origin(self, connection: bytes) -> Origin:
-        return Origin(connection.hex(), *self.mailbox.socket.peer_of(connection))
-
-    def _after_refusal(self, work: TenantRequest, error: ActionError) -> ActionError:
-        """Note what the refusal shows of the caller; return it, or that of a caller who is slowed."""
-        caller, outcome = work.principal, error.code
-        if outcome == UNAUTHENTICATED:
-            if caller is ANYONE and work.request.token is None:
-                return error
-            outcome = WRONG_TOKEN if caller is ANYONE else OTHER_TENANT
-        elif caller is ANYONE or isinstance(error, Slowed):
-            return error
-        is_known = work.request.action in self._snapshot.current.routes
-        self._suspect(work, outcome_of_code(outcome, is_action_known=is_known))
-        if outcome != WRONG_TOKEN or not self._pace.is_used:
-            return error
-        group = self._origin(work.peer.routing_id).group
-        return self._pace.of_address(group, work.received) or error
-
-    def _tested_actions(self, caller: Principal) -> frozenset[str]:
-        """Return the actions that the caller's tenant is enrolled for as a tester."""
-        tenant = self._authenticator.tenant(caller.tenant)
-        return NO_TESTS if tenant is None else self._profiles.of(tenant.id).tests
-
-    def _origins(self, name: str | None) -> frozenset[str]:
-        """Return the origins of pages that may call a tenant; none if there is no such tenant."""
+    def _profile_of(self, name: str | None) -> Profile:
+        """Return the profile of the tenant of this name; that of one without any record if there is none."""
         tenant = self._authenticator.tenant(name)
-        return NO_ORIGINS if tenant is None else self._profiles.of(tenant.id).config.origins
+        return DEFAULT_PROFILE if tenant is None else self._profiles.of(tenant.id)
 
     def _require_open(self) -> None:
         """Raise Unavailable while the server stops."""
@@ -294,7 +249,7 @@ class Channel(Actor):
             self._count(caller, parts[0], received)
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
             if self.mailbox.socket.has_keys:
-                self._check_key(work)
+                self._watch.check_key(work)
             if is_system(request.action):
                 self._answer_system(work)
             else:
@@ -303,21 +258,11 @@ class Channel(Actor):
             if error.code == UNAUTHENTICATED:
                 self._on_unauthenticated(request, trace_id)
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
-            self._refuse(work, self._after_refusal(work, error).refusal)
+            self._refuse(work, self._watch.after_refusal(work, error).refusal)
         except Exception as error:  # noqa: BLE001 - one client's message must not cost the others theirs
             work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
-            self._on_own_failure(work, error)
-
-    def _on_own_failure(self, work: TenantRequest, error: Exception) -> None:
-        name = self.mailbox.name
-        log.error(
-            f"{name} failed",
-            actor=name,
-            trace_id=work.trace_id,
-            action=work.request.action,
-            exc_info=error,
-        )
-        self._refuse(work, INTERNAL_REFUSAL)
+            _log_failure(self.mailbox.name, work, error)
+            self._refuse(work, INTERNAL_REFUSAL)
 
     def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
         if bad.id is None:
@@ -327,8 +272,8 @@ class Channel(Actor):
         self._reply(Peer(routing_id, delimited, bad.encoding), body)
 
     def _answer_system(self, work: TenantRequest) -> None:
-        tests = self._tested_actions(work.principal)
-        origins = self._origins(work.request.tenant)
+        tests = self._profile_of(work.principal.tenant).tests
+        origins = self._profile_of(work.request.tenant).config.origins
         route, result = self._pages.answer(self._snapshot.current, work, tests, origins)
         self._reply(work.peer, encode_packed_result(work, route, result))
 
@@ -354,6 +299,16 @@ class Channel(Actor):
     def _drain(self, message: Draining) -> None:
         self.mailbox.draining = True
         self._flush(message)
+
+
+def _log_failure(channel: str, work: TenantRequest, error: Exception) -> None:
+    log.error(
+        f"{channel} failed",
+        actor=channel,
+        trace_id=work.trace_id,
+        action=work.request.action,
+        exc_info=error,
+    )
 
 
 def malformed() -> InvalidArgument:

@@ -23,6 +23,8 @@ from actors.edge.channel import (
     Draining,
     FlushUses,
 )
+from actors.edge.forwarding import Forwarding
+from actors.edge.payers import Payers
 from actors.edge.rejections import Attempt, AttemptCounter, RejectionLog
 from actors.errors import ActionError, Unavailable
 from actors.log.lines import RequestLogClient
@@ -31,7 +33,6 @@ from actors.messages import (
     ACTIVE,
     ANYONE,
     DirectoryChanged,
-    FindTenant,
     Peer,
     Principal,
     TenantAddress,
@@ -45,7 +46,7 @@ from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNLIMITED, Rates
 from transport import codec
-from transport.id_recovery import recover_id, tokens_in
+from transport.id_recovery import recover_id
 from transport.message import UNAUTHENTICATED, Refusal, Request
 from transport.router_socket import HEAVY_BYTES, Frame, RouterSocket
 
@@ -106,17 +107,15 @@ class Router(Channel):
         rates: Rates = UNLIMITED,
     ) -> None:
         super().__init__(mailbox, given)
-        self._supervisor = peers.supervisor
         self._administration = AdministrationGate(peers.console)
         self._audit = logs.audit
-        self._admissions = mailbox.admissions
-        self._rates = rates
+        self._forwarding = Forwarding(mailbox, peers.supervisor, mailbox.admissions, rates.tenant)
+        self._payers = Payers(self._authenticator, given.snapshot, given.limits.body_bytes)
         self._allowance = Allowance(rates)
         self._is_charged = False
         self._counted = NO_ADMISSION
         """Admission of the caller's tenant, if the last message was counted for one."""
         self._attempt_counter = AttemptCounter()
-        self._touched: dict[Mailbox, None] = {}
         self._rejection_log = None if logs.requests is None else RejectionLog(logs.requests)
         self._stats = logs.stats
         self._counts: Counter[str] = Counter()
@@ -128,9 +127,7 @@ class Router(Channel):
         try:
             super().handle(mail)
         finally:
-            touched, self._touched = self._touched, {}
-            for mailbox in touched:
-                mailbox.schedule()
+            self._forwarding.wake()
             self._log_rejections()
 
     # Allowance
@@ -143,24 +140,13 @@ class Router(Channel):
         began, body = time.monotonic(), frame.parts[-1]
         is_wary = began < self._allowance.wary_until or len(body) > HEAVY_BYTES
         self._is_charged = False
-        payer = self._payer(body) if is_wary else None
+        payer = self._payers.find(body) if is_wary else None
         if payer is None or not self._turned_away(frame, payer, began):
             self._read(frame, began)
         if self._is_charged:
             now = time.monotonic()
-            payer = self._payer(body) if payer is None else payer
+            payer = self._payers.find(body) if payer is None else payer
             self._allowance.charge(payer, now - began, now)
-
-    def _payer(self, body: bytes) -> str:
-        """Return who pays for a message, by the tokens found in it.
-
-        A tenant's name, the token id of a person of the platform, or UNAUTHENTICATED_SENDERS.
-        """
-        for token in tokens_in(body):
-            holder = self._authenticator.holder(token)
-            if holder is not None:
-                return holder.tenant or holder.id
-        return UNAUTHENTICATED_SENDERS
 
     def _turned_away(self, frame: Frame, payer: str, now: float) -> bool:
         """Return False if a message may be read; refuse it unread and return True if not."""
@@ -170,24 +156,13 @@ class Router(Channel):
             self._counts[TURNED_AWAY_COUNT] += 1
             is_answered = not frame.is_late and self._allowance.is_answered(payer, owed)
             self._turn_away(frame, turned_away(payer, owed).refusal if is_answered else None)
-        elif payer == UNAUTHENTICATED_SENDERS and self._is_for_the_known(body):
+        elif payer == UNAUTHENTICATED_SENDERS and self._payers.is_for_the_known(body):
             self._turn_away(frame, unauthenticated().refusal)
         else:
             return False
         if payer == UNAUTHENTICATED_SENDERS:
             self.mailbox.socket.waste(frame.parts[0], len(body))
         return True
-
-    def _is_for_the_known(self, body: bytes) -> bool:
-        """Return whether a body is heavy, within the limit, and names no public action."""
-        if (
-            not HEAVY_BYTES < len(body) <= self._limits.body_bytes
-            or not self._authenticator.informed
-        ):
-            return False
-        routes = self._snapshot.current.routes.values()
-        public = (each.name for each in routes if each.rule.admits(ANYONE.role, ANYONE.areas, DATA))
-        return not any(name.encode() in body for name in public)
 
     def _turn_away(self, frame: Frame, refusal: Refusal | None) -> None:
         """Send the refusal under the id found in the message; without a refusal or an id, send nothing."""
@@ -209,7 +184,7 @@ class Router(Channel):
         self._allowance.count(connection, caller.id, now)
         tenant = self._authenticator.tenant(caller.tenant)
         if tenant is not None:
-            admission = self._counted = self._admission(tenant)
+            admission = self._counted = self._forwarding.admission(tenant)
             admission.charge(self._profiles.of(tenant.id).limits, now)
 
     # Permission
@@ -220,11 +195,11 @@ class Router(Channel):
             if route.is_administrative:
                 self._administration.forward(tenant, work)
             else:
-                self._forward(work, self._counted)
+                self._forwarding.forward(work, self._counted)
             return
         admission = self._public(work.request)
         admission.charge(self._profiles.of(admission.tenant.id).limits, work.received)
-        self._forward(work, admission)
+        self._forwarding.forward(work, admission)
 
     def _require_allowed(self, work: TenantRequest) -> tuple[TenantRecord, Route]:
         """Return tenant and route; raise the refusal if the caller may not have its tenant do this now."""
@@ -232,7 +207,8 @@ class Router(Channel):
         tenant = self._tenant(work)
         route = self._snapshot.current.find(work.request.action, caller)
         if route.rule.channel == ADMIN:
-            self._count_attempt(work, tenant)
+            attempt = Attempt(caller, work.request.action, tenant)
+            self._record(self._attempt_counter.add(attempt, work.received))
         require(route, caller, DATA)
         if tenant is None:
             raise unknown_tenant() if work.request.tenant is None else unauthenticated()
@@ -258,16 +234,12 @@ class Router(Channel):
         """
         tenant = self._authenticator.tenant(request.tenant) or NO_TENANT
         route = self._snapshot.current.routes.get(request.action)
-        admission = self._admissions.get(tenant.id, NO_ADMISSION)
+        admission = self._forwarding.find(tenant, NO_ADMISSION)
         is_there = admission.is_awake and tenant.status == ACTIVE
         rule = DENY_ALL if route is None else route.rule
         if not rule.admits(ANYONE.role, ANYONE.areas, DATA) or not is_there:
             raise unauthenticated()
         return admission
-
-    def _count_attempt(self, work: TenantRequest, tenant: TenantRecord | None) -> None:
-        attempt = Attempt(work.principal, work.request.action, tenant)
-        self._record(self._attempt_counter.add(attempt, work.received))
 
     def _record(self, entries: list[AuditEntry]) -> None:
         for entry in entries:
@@ -308,43 +280,17 @@ class Router(Channel):
                 self._stats.tell(Count(name, count))
         self._counts.clear()
 
-    # To the tenants
-
-    def _admission(self, tenant: TenantRecord) -> Admission:
-        admission = self._admissions.get(tenant.id)
-        if admission is None:
-            admission = self._admissions[tenant.id] = Admission(tenant, self._rates.tenant)
-        return admission
-
-    def _forward(self, work: TenantRequest, admission: Admission) -> None:
-        mailbox = admission.mailbox
-        if mailbox is None:
-            if admission.enqueue(work):
-                self._supervisor.tell(FindTenant(admission.tenant, self.mailbox))
-        elif mailbox.try_enqueue(work):
-            self._touched[mailbox] = None
-        else:
-            raise queue_full(admission.tenant, mailbox.limit)
-
     def _on_address(self, message: TenantAddress) -> None:
         tenant, mailbox = message
-        admission = self._admissions.get(tenant.id)
-        if admission is None:  # deleted meanwhile; its queued requests were refused
-            return
-        for work in admission.release(mailbox):
-            if not mailbox.try_enqueue(work):
-                self._refuse_of(admission.tenant, work, queue_full(tenant, mailbox.limit).refusal)
-        self._touched[mailbox] = None
+        for work in self._forwarding.release(message):
+            self._refuse_of(tenant, work, queue_full(tenant, mailbox.limit).refusal)
 
     # From inside
 
     def _directory_changed(self, change: DirectoryChanged) -> None:
         super()._directory_changed(change)
-        gone = {tenant.id for tenant in change.forgotten}
-        if change.complete:
-            gone |= self._admissions.keys() - {tenant.id for tenant in change.tenants}
-        for id_ in gone & self._admissions.keys():
-            self._close(self._admissions.pop(id_))
+        for admission in self._forwarding.forget(change):
+            self._close(admission)
 
     def _close(self, admission: Admission) -> None:
         """Refuse the queued requests of a deleted tenant: it has no log, and its name may be reused."""

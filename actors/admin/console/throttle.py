@@ -7,19 +7,29 @@ rate limit keeps one person from filling the log or taking all capacity.
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from actors.admin.console.call import ANONYMOUS
-from actors.errors import ResourceExhausted
-from actors.log.messages import ACTION, ATTEMPTS, AuditEntry
-from actors.messages import Principal
+from actors.edge.rejections import OTHERS, Attempt, AttemptCounter
+from actors.errors import ActionError, ResourceExhausted
+from actors.log.messages import ACTION, ATTEMPTS, Append, AuditEntry
+from actors.messages import Principal, TenantRecord, TenantRequest
+from actors.runtime.mailbox import Mailbox
 from actors.runtime.rate_limit import RateLimiter
-from transport.message import UNAUTHENTICATED, Request
+from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Request
 
 WINDOW_SECONDS = 60.0
 """Seconds for which attempts are counted together, from the first one on."""
 
 MAX_RECORDED = 10
 """Attempts in one window that get a record each."""
+
+
+class FlushAttempts(NamedTuple):
+    """From the Clock: record how many attempts without a valid token have no record."""
+
 
 ANY_ACTION = "*"
 """Replaces the action if several were attempted."""
@@ -113,3 +123,44 @@ def rate_limited(wait: float) -> ResourceExhausted:
         "send this one again, with the same id",
         retry_after_ms=max(1, math.ceil(wait * 1000)),
     )
+
+
+class AttemptRecords:
+    """Has refused attempts written into the audit log: few records, and counts of the others."""
+
+    def __init__(self, audit_log: Mailbox, schedule: Callable[[float, Any], None]) -> None:
+        """`schedule` has the console told a message after some seconds."""
+        self._audit_log = audit_log
+        self._schedule = schedule
+        self._attempts = AttemptLog()
+        self._rates = PersonRateLimits()
+        self._rate_refusals = AttemptCounter("faster than one person may", RESOURCE_EXHAUSTED)
+
+    def add_unauthenticated(self, request: Request, trace_id: str) -> None:
+        """Record or count a request without a valid token."""
+        self.append(self._attempts.record(request, trace_id, time.monotonic()))
+        if self._attempts.pending == 1:
+            self._schedule(WINDOW_SECONDS, FlushAttempts())
+
+    def charge(self, work: TenantRequest, tenant: TenantRecord | None) -> None:
+        """Count a call; raise ResourceExhausted if its caller, of this tenant, is too fast."""
+        try:
+            self._rates.charge(work.principal, work.received)
+        except ActionError:
+            attempt = Attempt(work.principal, OTHERS, tenant)
+            self.append(self._rate_refusals.add(attempt, work.received))
+            raise
+
+    def flush_unauthenticated(self) -> None:
+        """Record how many attempts without a valid token have no record yet."""
+        self.append(self._attempts.flushed())
+
+    def flush_rates(self) -> None:
+        """Record the refusals of people who were too fast, and forget people who were not lately."""
+        self.append(self._rate_refusals.drain(time.monotonic()))
+        self._rates.drop_idle(time.monotonic())
+
+    def append(self, entries: Iterable[AuditEntry]) -> None:
+        """Send entries to the audit log, and wait for none."""
+        for entry in entries:
+            self._audit_log.tell(Append(entry))

@@ -10,9 +10,9 @@ import msgpack
 import pytest
 
 from actors.admin.console import audit, in_flight, throttle
-from actors.admin.console.actor import FinishCalls, FlushAttempts, RetryBacklog
+from actors.admin.console.actor import FinishCalls, RetryBacklog
 from actors.admin.console.in_flight import DeadlinePassed
-from actors.admin.console.throttle import MAX_RECORDED
+from actors.admin.console.throttle import MAX_RECORDED, FlushAttempts
 from actors.admin.messages import CommandDone, RemoveMember
 from actors.edge.channel import Draining, FlushUses
 from actors.errors import (
