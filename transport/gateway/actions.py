@@ -76,6 +76,7 @@ class Actions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request."""
         id, format, more = "", JSON, Pairs()
+        allowed: Pairs | None = None
         try:
             headers = Headers(scope["headers"])
             id = headers.request_id()
@@ -83,7 +84,8 @@ class Actions:
             target = target_of(scope["path"])
             token = headers.token()
             address = self._admission.admit(scope, token)
-            more += await self._cors.check(headers, target.tenant)
+            allowed = await self._cors.check(headers, target.tenant)
+            more += allowed
             if scope["method"] == "OPTIONS":
                 await respond(send, NO_CONTENT, preflight_headers(more), b"")
                 return
@@ -97,6 +99,7 @@ class Actions:
             else:
                 await respond_read(send, reply, headers.text(b"if-none-match"), more)
         except HttpRefusal as refused:
+            more += self._cors.remembered(scope) if allowed is None else []
             await respond_refusal(send, refused, id, more, format)
 
     async def _read(self, scope: Scope, target: Target, headers: Headers, receive: Receive) -> Call:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from transport.gateway.http_request import Headers
+from transport.gateway.http_request import Headers, Scope
 from transport.gateway.http_response import Pairs
 from transport.gateway.origins import Origins
 
@@ -35,8 +35,24 @@ class Cors:
         if origin is None:
             return []
         await self._origins.require(origin, headers.text(b"host"), tenant)
-        allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
-        return [allowed, _EXPOSED, (b"vary", b"origin")]
+        return _allowed(origin)
+
+    def remembered(self, scope: Scope) -> Pairs:
+        """Return the headers of a refusal that comes before the check, so that the page can read it.
+
+        The server is not asked: the page's origin was checked before, or the page cannot read it.
+        """
+        given = {name: value.decode("latin-1").strip() for name, value in scope["headers"]}
+        origin = given.get(b"origin")
+        tenant = scope["path"].split("/")[2]
+        if origin is None or not self._origins.remembers(origin, given.get(b"host"), tenant):
+            return []
+        return _allowed(origin)
+
+
+def _allowed(origin: str) -> Pairs:
+    allowed = (b"access-control-allow-origin", origin.encode("latin-1"))
+    return [allowed, _EXPOSED, (b"vary", b"origin")]
 
 
 def preflight_headers(allowed: Pairs) -> Pairs:

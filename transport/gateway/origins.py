@@ -53,6 +53,12 @@ class Origins:
             words = f"pages of {origin[:100]!r} may not call {place}: its config lists `origins` that may"
             raise HttpRefusal(problem(PERMISSION_DENIED, words))
 
+    def remembers(self, origin: str, host: str | None, tenant: str | None) -> bool:
+        """Return whether such pages may call, as far as that is known without asking the server."""
+        if origin in self._everywhere or is_same_host(origin, host):
+            return True
+        return tenant is not None and self._kept.get((tenant, origin), (0.0, False))[1]
+
     async def _ask(self, tenant: str, origin: str) -> bool:
         """Return the server's answer, or the last one if it gives none."""
         key = (tenant, origin)

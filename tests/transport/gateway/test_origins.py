@@ -62,6 +62,37 @@ def test_a_page_that_is_listed_can_read_refusals(web: Web) -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "headers"),
+    [
+        (401, {"authorization": "Bearer of bad news"}),
+        (400, {"idempotency_key": "x" * 65}),
+        (400, {"authorization": "Bearer " + "x" * 5_000}),
+    ],
+)
+def test_a_page_that_is_listed_can_read_what_is_refused_before_it_is_looked_at(
+    web: Web, status: int, headers: dict[str, str]
+) -> None:
+    assert preflight(web, "/v1/acme/contacts.add", DESK).status_code == 204
+    refused = web.post("contacts.add", {"name": "Ada"}, origin=DESK, **headers)
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (status, DESK)
+    other = web.post("contacts.add", {"name": "Ada"}, origin="https://other.example", **headers)
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_a_page_can_read_that_its_address_has_sent_too_much(server: Server) -> None:
+    with Gateway(server.endpoint, "--address-rate", "1") as gateway:
+        web = Web(gateway, server)
+        assert preflight(web, "/v1/acme/contacts.find", DESK).status_code == 204
+        sent = [
+            gateway.http.post("/v1/acme/contacts.find", headers={"origin": DESK}) for _ in range(5)
+        ]
+        assert (sent[-1].status_code, sent[-1].headers["access-control-allow-origin"]) == (
+            429,
+            DESK,
+        )
+
+
+@pytest.mark.parametrize(
     ("tenant", "origin"),
     [
         ("acme", "https://elsewhere.example"),
