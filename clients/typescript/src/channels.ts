@@ -192,7 +192,9 @@ export class SocketChannel implements Channel {
         this.#lose(socket, words);
       };
       const slow = setTimeout(() => lose("the WebSocket did not open"), CONNECT_MS);
+      socket.onerror = () => lose("the WebSocket could not be opened"); // Node 20 sends no close then
       socket.onopen = () => {
+        socket.onerror = null;
         clearTimeout(slow);
         resolve(socket);
       };
@@ -211,7 +213,7 @@ export class SocketChannel implements Channel {
 
   /** Forget a socket; what was under way on it is lost. */
   #lose(socket: WebSocket, words: string): void {
-    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.onopen = socket.onerror = socket.onmessage = socket.onclose = null;
     socket.close();
     if (socket !== this.#socket) return;
     this.#socket = this.#opening = undefined;

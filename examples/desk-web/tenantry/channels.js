@@ -144,7 +144,9 @@ export class SocketChannel {
                 this.#lose(socket, words);
             };
             const slow = setTimeout(() => lose("the WebSocket did not open"), CONNECT_MS);
+            socket.onerror = () => lose("the WebSocket could not be opened"); // Node 20 sends no close then
             socket.onopen = () => {
+                socket.onerror = null;
                 clearTimeout(slow);
                 resolve(socket);
             };
@@ -160,7 +162,7 @@ export class SocketChannel {
     }
     /** Forget a socket; what was under way on it is lost. */
     #lose(socket, words) {
-        socket.onopen = socket.onmessage = socket.onclose = null;
+        socket.onopen = socket.onerror = socket.onmessage = socket.onclose = null;
         socket.close();
         if (socket !== this.#socket)
             return;
