@@ -22,6 +22,7 @@ from actors.log.events import Events, log_to_standard_error
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
+from tests.browser import Browser, Chromium
 from tests.child import ROOT
 from tests.made import made_before
 from transport.client import Client
@@ -144,3 +145,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = Server(tmp_path_factory.mktemp("data"))
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """One for all tests with pages."""
+    with Chromium(tmp_path_factory.mktemp("profile")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    """One page for a module's tests."""
+    with Browser(chromium) as opened:
+        yield opened

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.browser import Browser, served_folder
 from tests.child import ROOT
-from tests.examples.browser import Browser, chromium_or_skip
 from tests.served import Served
 
 PAGE = ROOT / "examples" / "desk-web"
@@ -46,19 +44,10 @@ UNNAMED = """
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[str]:
-    """The address at which `python3 -m http.server` serves the page."""
-    chromium_or_skip()
-    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
-    with subprocess.Popen(
-        [*command, "--directory", str(PAGE)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as server:
-        assert server.stdout is not None
-        yield server.stdout.readline().partition("(")[2].partition(")")[0].rstrip("/")
-        server.kill()
+def page(browser: Browser) -> Iterator[str]:
+    """The address at which it is served."""
+    with served_folder(PAGE) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +56,6 @@ def served(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
     origins = json.dumps([page])
     with Served(tmp_path_factory.mktemp("data"), "--origins", origins) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One for all tests here."""
-    with Browser(tmp_path_factory.mktemp("profile")) as made:
-        yield made
 
 
 @pytest.fixture

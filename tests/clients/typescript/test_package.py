@@ -14,7 +14,7 @@ import pytest
 
 from scripts.codegen.__main__ import main
 from tests.child import ROOT
-from tests.clients.typescript.node import MODULES, node_or_skip
+from tests.clients.typescript.driver import MODULES, node_or_skip
 from tests.scripts.codegen.indexes import AWKWARD
 
 PACKAGE = ROOT / "clients" / "typescript"

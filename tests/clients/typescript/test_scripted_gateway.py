@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.clients.typescript.node import NodeClient
+from tests.clients.typescript.driver import NodeClient
 from transport.message import CODES
 
 Answer = tuple[int, str]

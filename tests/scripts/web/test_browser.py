@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.examples.browser import Browser
+from tests.browser import Browser
 from tests.examples.test_desk_web import CONTRAST
 from tests.scripts.cli.console.conftest import Served
 from tests.scripts.web.conftest import Dashboard, People
@@ -26,13 +26,6 @@ PAGES = (
     *("/", "/tenants", "/tenants/acme", "/functions", "/functions/contacts.get", "/connectors"),
     *("/errors", "/audit", "/actors", "/actions/functions.move?function=contacts.add&version=1"),
 )
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """One for all tests here."""
-    with Browser(tmp_path_factory.mktemp("profile")) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

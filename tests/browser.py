@@ -7,7 +7,9 @@ import itertools
 import json
 import shutil
 import subprocess
-from contextlib import ExitStack
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,8 +48,23 @@ def chromium_or_skip() -> str:
     return program
 
 
-class Browser:
-    """One page in a browser of its own; a context manager that ends it."""
+@contextmanager
+def served_folder(folder: Path) -> Iterator[str]:
+    """Serve its files as `python3 -m http.server` does; the address."""
+    command = [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]
+    with subprocess.Popen(
+        [*command, "--directory", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().partition("(")[2].partition(")")[0].rstrip("/")
+        server.kill()
+
+
+class Chromium:
+    """The program, for any number of pages; a context manager that ends it."""
 
     def __init__(self, profile: Path) -> None:
         command = [chromium_or_skip(), *FLAGS, f"--user-data-dir={profile}", "about:blank"]
@@ -55,23 +72,39 @@ class Browser:
         listening = profile / "DevToolsActivePort"
         until(lambda: listening.is_file() and "\n" in listening.read_text(), "chromium to listen")
         port, path = listening.read_text().split()
+        self.address = f"ws://127.0.0.1:{port}{path}"
+        """Where it takes commands."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+class Browser:
+    """One page with cookies and a cache of its own; a context manager that closes it."""
+
+    def __init__(self, chromium: Chromium) -> None:
         self._stack = ExitStack()
-        self._stack.callback(self._process.communicate)
-        self._stack.callback(self._process.kill)
-        opening = connect(
-            f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None, proxy=None
-        )
+        opening = connect(chromium.address, max_size=None, compression=None, proxy=None)
         self._socket = self._stack.enter_context(opening)
         self._numbers = itertools.count(1)
         self._session: str | None = None
-        pages = self.command("Target.getTargets")["targetInfos"]
-        page = next(each["targetId"] for each in pages if each["type"] == "page")
-        attached = self.command("Target.attachToTarget", targetId=page, flatten=True)
-        self._session = attached["sessionId"]
         self.errors: list[str] = []
         """What the page threw or was refused."""
         self.requests: list[str] = []
         """Addresses that it has asked for."""
+        context = self.command("Target.createBrowserContext", disposeOnDetach=True)
+        page = self.command("Target.createTarget", url="about:blank", **context)
+        attached = self.command("Target.attachToTarget", flatten=True, **page)
+        self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.command(f"{domain}.enable")
 
