@@ -21,6 +21,9 @@ MUST_FIND_SCRIPT: Final = ("<script>alert(1)</script>", "<img src=x onerror=aler
 _WORDS = re.compile(r"n.*|f.*|sos|so.|son.*|s&s|s&n.*|1&1|1&n.*|1on.*|1c|Enknk")
 """Fingerprints that prose has as well: words, numbers and quotes around a keyword."""
 
+MOST_BYTES: Final = 4096
+"""Bytes of a text that the library reads: it judges SQL by the first few words; patterns read it all."""
+
 _SUSPECT = re.compile(r"['\"`();#=<>*|&\\]|--|@@")
 """libinjection finds nothing in a text without one of these that the patterns do not find."""
 
@@ -52,10 +55,11 @@ class Libinjection:
 
     def suspects(self, text: str) -> bool:
         """Whether a text has what `find` would look at; without it the patterns are enough."""
-        return _SUSPECT.search(text) is not None
+        return _SUSPECT.search(text, 0, MOST_BYTES) is not None
 
     def find(self, content: bytes) -> Findings:
-        """Return what is in a text, in UTF-8."""
+        """Return what is in the first MOST_BYTES of a text, in UTF-8."""
+        content = content[:MOST_BYTES]
         is_script = b"<" in content and bool(self._script(content, len(content)))
         return Findings(self._is_sql(content), is_script)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+import sys
 import unicodedata
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -19,16 +20,57 @@ MOST_ESCAPES: Final = 1000
 MOST_EXPANSION: Final = 4
 """Characters that one compatibility character may become; the longest would become 18."""
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]"
+FEW: Final = 8
+"""Different hidden characters that are replaced one kind after the other; more are looked up one by one."""
+
+_CONTROL: Final = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff"
 )
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
 _COMMENT = re.compile(r"/\*!?[0-9]{0,6}(?<=[!0-9])|/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/|\Z)|\*/")
 """The opening of a conditional comment, which MySQL reads; a comment; what closed a conditional one."""
-_DISGUISED = re.compile(_CONTROL.pattern + r"|[%&]|/\*")
 
-LONG: Final = 1000
-"""Characters above which a text beyond ASCII is always looked at: comparing it may take long."""
+
+_SOURCES: Final = (
+    (0x80, 0x3400), (0xA690, 0xAB70), (0xFB00, 0x10000), (0x10780, 0x107C0),
+    (0x1CC00, 0x1CD00), (0x1D400, 0x1D800), (0x1F100, 0x1F300), (0x1FB00, 0x1FC00),
+)  # fmt: skip
+"""Where Unicode has characters that look like those of ASCII."""
+
+
+def _plain_characters() -> dict[str, str]:
+    """Return what stands for each character that is not seen, or that looks like some of ASCII.
+
+    One character at a time, by Unicode's compatibility: marks are not sorted, which takes long for many.
+    """
+    hidden = re.compile(f"[{_CONTROL}]")
+    plain = {chr(code): " " for code in range(0x10000) if hidden.match(chr(code))}
+    for character in (chr(code) for range_ in _SOURCES for code in range(*range_)):
+        found = unicodedata.normalize("NFKC", character)
+        if len(found) <= MOST_EXPANSION and any(each < "\x80" for each in found):
+            plain[character] = found
+    return plain
+
+
+_PLAIN: Final = _plain_characters()
+_PLAIN_BY_CODE: Final = {ord(each): plain for each, plain in _PLAIN.items()}
+
+
+def _any_of(first: str, last: str) -> re.Pattern[str]:
+    """Return a pattern that finds the characters of a part of Unicode that have a plain one."""
+    codes = sorted(ord(each) for each in _PLAIN if first <= each <= last)
+    starts = [each for each in codes if each - 1 not in _PLAIN_BY_CODE]
+    ends = [each for each in codes if each + 1 not in _PLAIN_BY_CODE]
+    ranges = (f"\\U{start:08x}-\\U{end:08x}" for start, end in zip(starts, ends, strict=True))
+    return re.compile(f"[{''.join(ranges)}]")
+
+
+_HIDDEN_IN_ASCII = _any_of("\x00", "\x7f")
+_HIDDEN_IN_PLANE_0 = _any_of("\x00", "\uffff")
+_HIDDEN_ABOVE = _any_of("\U00010000", chr(sys.maxunicode))
+"""Apart, since Python's patterns look up a character quickly as long as all are of plane 0."""
+
+_ABOVE = re.compile("[\U00010000-\U0010ffff]")
 
 
 class Variants(NamedTuple):
@@ -40,23 +82,11 @@ class Variants(NamedTuple):
     """Whether there were more escapes than are decoded."""
 
 
-class _Compatible(dict[int, str]):
-    """What each character is by Unicode's compatibility; one at a time, since marks are not to be sorted."""
-
-    def __missing__(self, code: int) -> str:
-        plain = unicodedata.normalize("NFKC", chr(code))
-        found = self[code] = plain if len(plain) <= MOST_EXPANSION else chr(code)
-        return found
-
-
-_COMPATIBLE = _Compatible()
-
-
 def is_disguised(text: str) -> bool:
     """Return whether a text may have other variants than itself."""
-    if _DISGUISED.search(text) is not None:
+    if "%" in text or "&" in text or "/*" in text:
         return True
-    return not text.isascii() and (len(text) > LONG or not unicodedata.is_normalized("NFKC", text))
+    return any(hidden.search(text) is not None for hidden in _patterns_for(text))
 
 
 def variants_of(text: str) -> Variants:
@@ -72,16 +102,32 @@ def variants_of(text: str) -> Variants:
     return Variants(tuple(texts), is_towered)
 
 
+def _patterns_for(text: str) -> tuple[re.Pattern[str], ...]:
+    """Return the patterns that find what is hidden in a text."""
+    if text.isascii():
+        return (_HIDDEN_IN_ASCII,)
+    if _ABOVE.search(text) is None:
+        return (_HIDDEN_IN_PLANE_0,)
+    return (_HIDDEN_IN_PLANE_0, _HIDDEN_ABOVE)
+
+
 def _visible(text: str) -> tuple[str, bool]:
-    plain = text if text.isascii() else text.translate(_COMPATIBLE)
-    return _CONTROL.sub(" ", plain), False
+    """Put what it stands for in the place of each character that is hidden or looks like another."""
+    for hidden in _patterns_for(text):
+        found, kinds = hidden.search(text), 0
+        while found is not None and kinds < FEW:
+            text = text.replace(found[0], _PLAIN[found[0]])
+            found, kinds = hidden.search(text, found.start()), kinds + 1
+        if found is not None:
+            return text.translate(_PLAIN_BY_CODE), False
+    return text, False
 
 
 def _percent_decoded(text: str) -> tuple[str, bool]:
     count = text.count("%")
     if count == 0 or count > MOST_ESCAPES:
         return text, count > 0
-    return _CONTROL.sub(" ", unquote(text, errors="replace")), False
+    return _visible(unquote(text, errors="replace"))
 
 
 def _unescaped(text: str) -> tuple[str, bool]:
@@ -93,7 +139,10 @@ def _unescaped(text: str) -> tuple[str, bool]:
 
 def _uncommented(text: str) -> tuple[str, bool]:
     """Take out comments of SQL; what a conditional comment holds stays."""
-    return (_COMMENT.sub(" ", text), False) if "/*" in text else (text, False)
+    count = text.count("/*")
+    if count == 0 or count > MOST_ESCAPES:
+        return text, count > 0
+    return _COMMENT.sub(" ", text), False
 
 
 _STEPS: Final[tuple[Callable[[str], tuple[str, bool]], ...]] = (

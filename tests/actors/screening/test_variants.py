@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ HOSTILE = {
     "combining marks": "a\u0301\u0323\u0300" * 16_384,
     "characters that become 18": "\ufdfa" * 65_536,
     "lone surrogates": "\ud800" * 65_536,
+    "letters of mathematics": "".join(chr(0x1D400 + at % 800) for at in range(65_536)),
 }
 
 
@@ -58,7 +62,14 @@ def test_no_shape_of_64_kib_grows_without_bound(shape: str) -> None:
     assert all(len(each) <= MOST_EXPANSION * len(text) for each in variants_of(text).texts)
 
 
-@pytest.mark.parametrize("escape", ["%41", "&amp;"])
+def test_each_character_that_looks_like_some_of_ascii_is_read_as_those() -> None:
+    for code in range(0x80, sys.maxunicode + 1):
+        plain = unicodedata.normalize("NFKC", chr(code))
+        if len(plain) <= MOST_EXPANSION and any(each.isascii() for each in plain):
+            assert plain in variants_of(chr(code)).texts
+
+
+@pytest.mark.parametrize("escape", ["%41", "&amp;", "/**/"])
 def test_more_escapes_than_are_decoded_are_reported(escape: str) -> None:
     assert variants_of(escape * (MOST_ESCAPES + 1)).is_towered
     assert not variants_of(escape * (MOST_ESCAPES - 1)).is_towered
