@@ -14,7 +14,12 @@ from typing import Any, Self
 import structlog
 
 from actors.assembly.system import System
+from actors.errors import SettingsError
+from actors.host.files import private_directory
+from actors.index.entries import REVERTED, UNDER_DEV
 from actors.log.events import log_to_standard_error
+from actors.registry.version_edit import with_version
+from actors.registry.version_states import states_of
 from actors.settings import Settings
 from transport.client import Client
 from transport.message import Reply
@@ -31,11 +36,17 @@ class Trial:
         directory: Path,
         environment: str = "local-dev",
         role: str = "admin owner",
+        versions: Mapping[str, int] | None = None,
     ) -> None:
-        """`role` is the caller's: member, owner or admin owner; the caller has every area."""
+        """`role` is the caller's: member, owner or admin owner; the caller has every area.
+
+        `versions` has for some actions the version that is served, whatever its state; else it is the newest.
+        SettingsError if the index does not have it.
+        """
         self._settings = Settings(
             data=directory / "data",
             registry=index,
+            states="data" if versions else "index",
             environment=environment,
             endpoint="tcp://127.0.0.1:*",
             memory_bytes=0,
@@ -43,6 +54,8 @@ class Trial:
             tenant_rate=0,
         )
         self._role = role
+        if versions:
+            _serve(versions, self._settings)
 
     def __enter__(self) -> Self:
         if (
@@ -77,3 +90,22 @@ class Trial:
     def request(self, action: str, params: Mapping[str, Any] | None = None) -> Reply:
         """Return the whole reply, which may be a refusal."""
         return self._client.request(action, params)
+
+
+def _serve(versions: Mapping[str, int], settings: Settings) -> None:
+    """Write down states, as the environment's own, by which these versions are the newest that are served."""
+    private_directory(settings.data)
+    states = states_of(settings)
+    index = states.read()
+    served = index.environment(settings.environment).serves
+    for name, number in versions.items():
+        action = index.actions.get(name)
+        version = action and action.version(number)
+        if action is None or version is None:
+            raise SettingsError(f"{index.path} has no version {number} of {name}")
+        if version.state not in served:
+            index = with_version(index, "actions", name, version._replace(state=UNDER_DEV))
+        for each in action.versions:
+            if each.number > number:
+                index = with_version(index, "actions", name, each._replace(state=REVERTED))
+    states.keep(index, index.digest)

@@ -59,8 +59,8 @@ GIVEN: dict[str, Any] = {example}
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Iterator[Trial]:
-    """A server of the index with one tenant, whose database is empty."""
-    with Trial(INDEX, tmp_path) as one:
+    """A server of the index with one tenant, whose database is empty; it serves this version."""
+    with Trial(INDEX, tmp_path, versions={{"{name}": {version}}}) as one:
         yield one
 
 

@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from actors.errors import SettingsError
+from actors.testing import Trial
 from tests.actors.servers import INDEX
 
 TEST = """
@@ -18,6 +22,27 @@ with Trial(Path(sys.argv[1]), Path(sys.argv[2])) as trial:
     print(trial.system.local.issue_token("trial", "member", "another").text)
     print(trial.request("trouble.make", {"kind": "fail"}))
 """
+
+ACTION = """
+[actions.answer]
+summary = "Answer."
+access  = "member"
+effect  = "read"
+result.properties.number = { type = "integer" }
+"""
+
+VERSION = """
+[[actions.answer.versions]]
+version = {number}
+state   = "{state}"
+code    = "answers:answer_{number}"
+"""
+
+STATES = {1: "reverted", 2: "release", 3: "under dev"}
+
+CODE = "".join(
+    f"def answer_{number}(ctx, params):\n    return {{'number': {number}}}\n" for number in STATES
+)
 
 
 def test_a_defect_is_logged_as_a_server_logs_it(tmp_path: Path) -> None:
@@ -37,3 +62,19 @@ def test_a_defect_is_logged_as_a_server_logs_it(tmp_path: Path) -> None:
     assert len(failures) == 1
     assert "tnt_" not in ended.stderr
     assert len(ended.stderr.splitlines()) < 10, ended.stderr
+
+
+def test_a_trial_serves_the_version_that_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "answers.py").write_text(CODE)
+    index = tmp_path / "registry.toml"
+    index.write_text(
+        ACTION + "".join(VERSION.format(number=each, state=STATES[each]) for each in STATES)
+    )
+    before = index.read_bytes()
+    for number in STATES:
+        with Trial(index, tmp_path / str(number), versions={"answer": number}) as trial:
+            reply = trial.request("answer")
+            assert (reply.result, reply.meta["version"]) == ({"number": number}, number)
+    assert index.read_bytes() == before
+    with pytest.raises(SettingsError, match="has no version 9 of answer"):
+        Trial(index, tmp_path / "9", versions={"answer": 9})

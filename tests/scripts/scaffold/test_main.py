@@ -96,6 +96,8 @@ class TestWriting:
             assert new(shop, "marks.add") == 0
             versions = read_index(shop.index).actions["marks.add"].versions
             assert versions[0][:3] == (number, "under dev", f"marks_add_{number}:add")
+            test = shop.index.parent / "tests" / f"test_marks_add_{number}.py"
+            assert f'versions={{"marks.add": {number}}}' in test.read_text()
         assert shop.code(3).exists()
 
     def test_what_was_not_said_is_asked_for(self, shop: Workshop) -> None:
