@@ -20,7 +20,7 @@ from actors.assembly.provisioning import TOKEN_FILE
 from actors.assembly.system import System
 from actors.environments import read_environment
 from actors.errors import ActionError, SettingsError, TenantryError
-from actors.host import disk
+from actors.host import disk_errors
 from actors.host.process import require_threads
 from actors.host.signals import STOP_SIGNALS, Signals
 from actors.log.append_file import DIRECTORY
@@ -93,7 +93,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
         signals.write_stacks_to(settings.data)
         with require_threads(settings.memory_bytes):
             system.start(on_failure=signals.end)
-    except (TenantryError, ValueError, *disk.ERRORS) as error:
+    except (TenantryError, ValueError, *disk_errors.ERRORS) as error:
         return refused(error)
     STREAMS.running_calls = system.running_calls
     with Heartbeat(system.running_calls, settings.data):
@@ -102,7 +102,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
                 record_accepted(system, missing)
             note_prepared(system, settings, served)
             serve(system, settings, signals, ends_with_terminal=ends_with_terminal)
-        except (TenantryError, *disk.ERRORS) as error:
+        except (TenantryError, *disk_errors.ERRORS) as error:
             return refused(error)
         finally:
             identity.forget_serving(settings.data)
@@ -162,7 +162,9 @@ def require_whole(settings: Settings) -> str | None:
     try:
         missing = missing_records(settings.data / DIRECTORY) or missing_log(settings.data)
     except OSError as error:
-        log.error("it was not looked whether the audit log is whole", error=disk.error_text(error))
+        log.error(
+            "it was not looked whether the audit log is whole", error=disk_errors.error_text(error)
+        )
         return None
     if missing is None or settings.accept_audit:
         return missing
@@ -206,14 +208,18 @@ def reload(system: System) -> None:
 
 def refused(error: Exception) -> int:
     """Print why the server cannot run now, or not as configured; return the exit status."""
-    words = error if isinstance(error, TenantryError) else f"cannot start: {disk.error_text(error)}"
+    words = (
+        error
+        if isinstance(error, TenantryError)
+        else f"cannot start: {disk_errors.error_text(error)}"
+    )
     print(f"tenantry: {words}", file=STREAMS.errors)
     return EXIT_FAILURE if is_passing(error) else EXIT_CONFIGURATION
 
 
 def is_passing(error: Exception) -> bool:
     """Return whether the same start may succeed later with nothing changed by a person."""
-    return disk.is_passing(error) or (
+    return disk_errors.is_passing(error) or (
         isinstance(error, ActionError) and error.code in PASSING_CODES
     )
 
@@ -253,7 +259,7 @@ def say(line: str) -> None:
     try:
         print(line, file=STREAMS.output, flush=True)
     except OSError as error:
-        log.error("standard output takes nothing", error=disk.error_text(error))
+        log.error("standard output takes nothing", error=disk_errors.error_text(error))
         # Text left in its buffer would fail again at the end of the process.
         os.dup2(os.open(os.devnull, os.O_WRONLY), STREAMS.output.fileno())
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from actors.errors import InvalidArgument, Unavailable
-from actors.host.disk import error_text
+from actors.host.disk_errors import error_text
 from actors.host.files import write_private
 from actors.messages import Receipt
 from actors.registry.messages import Moved

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import structlog
 
-from actors.host.disk import error_text
+from actors.host.disk_errors import error_text
 from actors.host.files import write_private
 from actors.index.code import Codebase
 from actors.index.entries import CONNECTOR, ERRORING, Action, Connector, Index, Version

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from actors.errors import IndexProblem, SettingsError, Unavailable
-from actors.host.disk import error_text
+from actors.host.disk import os_error_text
 from actors.host.files import write_private
 from actors.host.released import released_index
 from actors.index.entries import MUTABLE, Action, Connector, Index, Version
@@ -206,12 +206,12 @@ class StatesWithData(StatesInIndex):
         if is_there:
             return Unsettled(
                 f"{self._file} was changed, and it is not known whether that is on disk "
-                f"({error_text(error)}): see to the disk, then ask again with the same id",
+                f"({os_error_text(error)}): see to the disk, then ask again with the same id",
                 retry_after_ms=5_000,
             )
         return Unavailable(
-            f"{self._file} cannot be written ({error_text(error)}), so nothing was changed: see to the disk, "
-            "then ask again",
+            f"{self._file} cannot be written ({os_error_text(error)}), so nothing was changed: see to the "
+            "disk, then ask again",
             retry_after_ms=5_000,
         )
 
@@ -224,7 +224,7 @@ class StatesWithData(StatesInIndex):
         except FileNotFoundError:
             return {"versions": {}, "history": []}
         except OSError as error:
-            raise SettingsError(f"{self._file} cannot be read: {error_text(error)}") from None
+            raise SettingsError(f"{self._file} cannot be read: {os_error_text(error)}") from None
         except (ValueError, TypeError, KeyError, AttributeError):
             is_whole, content = False, {}
         if not is_whole and self._adopt:

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from actors.errors import TenantryError
-from actors.host.disk import error_text, is_full, is_passing
+from actors.host.disk_errors import error_text, is_full, is_passing
 from actors.log.lines import RequestLogClient, refused_line
 from actors.log.messages import FROM_SUPERVISOR, Line
 from actors.log.redaction import mask_tokens

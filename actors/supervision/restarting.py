@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from actors.errors import DatabaseProblem
-from actors.host.disk import is_passing
+from actors.host.disk_errors import is_passing
 from actors.log.events import log_give_up
 from actors.messages import Passivate, Unserved
 from actors.runtime.actor import terminate

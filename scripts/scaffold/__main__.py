@@ -39,7 +39,6 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
         ask = input
     # The arguments are read by now: this imports the engine.
     from actors.errors import ActionError, IndexProblem
-    from actors.host.disk import error_text
     from scripts.codegen.client import NotOurs
     from scripts.scaffold.entry import InvalidEntry
 
@@ -51,7 +50,9 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
     except ActionError as error:
         return _refused(error.refusal.message)
     except OSError as error:
-        return _refused(error_text(error))
+        from actors.host.disk import os_error_text
+
+        return _refused(os_error_text(error))
     except (KeyboardInterrupt, EOFError):
         _refused("interrupted")
         return INTERRUPTED

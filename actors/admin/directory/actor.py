@@ -26,7 +26,7 @@ from actors.admin.messages import CommandDone, Execute, PurgeExpired
 from actors.admin.secrets import Keyring
 from actors.errors import DatabaseProblem, Unavailable
 from actors.host.clocks import MonotonicWallClock, RetentionClock
-from actors.host.disk import ERRORS, error_text, is_passing, is_trouble
+from actors.host.disk_errors import ERRORS, error_text, is_passing, is_trouble
 from actors.log.messages import ACTION, Append, AuditEntry
 from actors.messages import IndexPublished, PublishAll, Retired, TokensUsed
 from actors.profiles import Profiles

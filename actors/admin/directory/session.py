@@ -14,7 +14,7 @@ from actors.admin.directory.repository import CommandEnvironment, DirectoryTrans
 from actors.admin.directory.store import DirectoryStore
 from actors.admin.directory.tables import tenants
 from actors.errors import Unavailable
-from actors.host.disk import ERRORS, TROUBLE, error_text
+from actors.host.disk_errors import ERRORS, TROUBLE, error_text
 
 log = structlog.get_logger()
 

@@ -38,7 +38,8 @@ from actors.admin.directory.requests import commands as requests
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
 from actors.errors import DatabaseProblem, Unavailable
-from actors.host.disk import ERRORS, Names, error_text, is_passing, result_code, sync
+from actors.host.disk import Names, sync
+from actors.host.disk_errors import ERRORS, error_text, is_passing, result_code
 from actors.messages import Principal
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"

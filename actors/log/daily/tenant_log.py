@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from actors.host.disk import error_text
+from actors.host.disk_errors import error_text
 from actors.host.process import LOG_DESCRIPTORS
 from actors.log.daily.budget import Budget
 from actors.log.daily.losses import LossReporter

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.dialects import registry
 
 from actors.errors import DatabaseProblem, MigrationNeeded
-from actors.host.disk import is_full, result_code
+from actors.host.disk_errors import is_full, result_code
 from actors.tenant.database.authorizer import (
     SchemaInfo,
     Version,

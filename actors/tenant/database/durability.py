@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from actors.errors import ActionError
-from actors.host.disk import is_full
+from actors.host.disk_errors import is_full
 from actors.tenant.database import guard as text
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
 

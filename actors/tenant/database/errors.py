@@ -14,7 +14,7 @@ from sqlalchemy import Dialect
 from sqlalchemy.exc import DBAPIError
 
 from actors.errors import CallRefused, DatabaseProblem, MisfitCall, StatementRefused
-from actors.host.disk import PASSING, result_code
+from actors.host.disk_errors import PASSING, result_code
 from actors.tenant.database.guard import Guard, first_word
 from transport import message as api
 from transport.message import Refusal

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from actors.host.disk import error_text, is_passing
+from actors.host.disk_errors import error_text, is_passing
 from actors.messages import (
     ACTIVE,
     DirectoryChanged,

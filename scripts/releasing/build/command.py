@@ -35,7 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = make_parser().parse_args(arguments)
     # The arguments are read by now: this imports the engine.
     from actors.errors import TenantryError
-    from actors.host.disk import error_text
     from scripts.releasing.problem import ReleaseProblem
 
     try:
@@ -44,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{command('build')}: {problem}", file=sys.stderr)
         return REFUSED
     except OSError as error:
-        print(f"{command('build')}: {error_text(error)}", file=sys.stderr)
+        from actors.host.disk import os_error_text
+
+        print(f"{command('build')}: {os_error_text(error)}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print(f"{command('build')}: interrupted: give the same command again", file=sys.stderr)

@@ -15,7 +15,6 @@ from actors.index.entries import FUNCTION, RELEASE, Environment, Index
 from actors.index.parser import read_served_index
 from actors.registry.compatibility import find_breaks
 from actors.registry.version_edit import edit_index
-from actors.tenant.storage.revisions import read_history
 from scripts.releasing.build.choice import Found, Wanted, released, versions_of
 from scripts.releasing.build.commit import commit_of, folder_in_repository
 from scripts.releasing.build.filtered import filtered
@@ -179,20 +178,25 @@ def _sources(index: Index) -> Sources:
     return found
 
 
-def _migrations(index: Index, base: Manifest | None) -> tuple[dict[str, Any], ...]:
-    """Every revision up to the head; ReleaseProblem for one that is missing, or not what it was."""
-    folder = index.storage.migrations
+def _revisions(folder: Path) -> Iterator[dict[str, Any]]:
+    # Without migrations nothing needs Alembic, whose import takes as long as all others.
+    from actors.tenant.storage.revisions import read_history
+
     try:
         history = read_history(folder, "application", "alembic_version")
     except CodeProblem as problem:
         raise ReleaseProblem(f"a migration is missing or unsound: {problem}") from problem
-    found = []
     for name in history.names:
         revision, _, stem = name.partition(" ")
-        assert folder is not None
         content = (folder / "versions" / f"{stem}.py").read_bytes()
         digest = sha256(content).hexdigest()
-        found.append({"revision": revision, "file": f"{stem}.py", "sha256": digest})
+        yield {"revision": revision, "file": f"{stem}.py", "sha256": digest}
+
+
+def _migrations(index: Index, base: Manifest | None) -> tuple[dict[str, Any], ...]:
+    """Every revision up to the head; ReleaseProblem for one that is missing, or not what it was."""
+    folder = index.storage.migrations
+    found = [] if folder is None else list(_revisions(folder))
     for each in base.migrations if base else ():
         if each not in found:
             raise ReleaseProblem(

@@ -191,7 +191,6 @@ def _index(given: argparse.Namespace) -> Path:
 def _run(name: str, do: Callable[[], None]) -> int:
     # The arguments are read by now: this imports the engine.
     from actors.errors import TenantryError
-    from actors.host.disk import error_text
     from scripts.cli.target import Unreachable
     from scripts.releasing.deploy.procedure import TakenBack, Unsettled
     from scripts.releasing.problem import ReleaseProblem
@@ -208,7 +207,9 @@ def _run(name: str, do: Callable[[], None]) -> int:
         print(f"{command(name)}: {problem}", file=sys.stderr)
         return REFUSED
     except OSError as error:
-        print(f"{command(name)}: {error_text(error)}", file=sys.stderr)
+        from actors.host.disk import os_error_text
+
+        print(f"{command(name)}: {os_error_text(error)}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print(f"{command(name)}: interrupted; the next deploy settles it", file=sys.stderr)

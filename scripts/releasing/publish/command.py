@@ -47,7 +47,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one subcommand; return the exit status."""
     given = make_parser().parse_args(arguments)
     # The arguments are read by now: this imports TUF.
-    from actors.host.disk import error_text
     from scripts.releasing.problem import ReleaseProblem
 
     try:
@@ -58,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{command('release')}: {problem}", file=sys.stderr)
         return REFUSED
     except OSError as error:
-        print(f"{command('release')}: {error_text(error)}", file=sys.stderr)
+        from actors.host.disk import os_error_text
+
+        print(f"{command('release')}: {os_error_text(error)}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print(f"{command('release')}: interrupted: give the same command again", file=sys.stderr)

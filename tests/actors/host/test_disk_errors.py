@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from actors.errors import DatabaseProblem
-from actors.host.disk import error_text, is_passing, result_code
+from actors.host.disk_errors import error_text, is_passing, result_code
 
 
 @pytest.mark.parametrize(

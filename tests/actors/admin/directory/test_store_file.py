@@ -16,7 +16,7 @@ from sqlalchemy import text
 from actors.admin.directory.store import open_directory, prepare_directory
 from actors.admin.directory.tables import metadata
 from actors.errors import DatabaseProblem
-from actors.host.disk import is_passing
+from actors.host.disk_errors import is_passing
 
 ACME = "INSERT INTO tenants (id, name, created_at) VALUES ('id', 'acme', 'now')"
 
