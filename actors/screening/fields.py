@@ -6,7 +6,8 @@ something matches is each looked at by itself, which decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
@@ -71,7 +72,7 @@ class Finding(NamedTuple):
 class FieldScreen:
     """Screens the params of one action. Any thread may use it."""
 
-    __slots__ = ("_action", "_exceptions", "_flat", "_screener", "_source")
+    __slots__ = ("_action", "_exceptions", "_flat", "_names", "_screener", "_source")
 
     def __init__(self, action: str, source: Mapping[str, Any], screening: Screening) -> None:
         self._action = action
@@ -79,10 +80,15 @@ class FieldScreen:
         self._screener = screening.screener or built_in_screener()
         self._exceptions = screening.of(action)
         self._flat = flat_fields(source)
+        self._names: dict[str, list[str]] = {}
+        for name, kind in self._flat or ():
+            self._names.setdefault(kind, []).append(name)
 
     def check(self, params: Mapping[str, Any]) -> list[Finding]:
         """Return the fields that break a rule which is only watched; Rejected if one is to be blocked."""
         found = self.find(params)
+        if not found:
+            return found
         blocked = [each for each in found if each.rule.state == "block"]
         if blocked:
             raise rejected(self._action, blocked)
@@ -90,20 +96,33 @@ class FieldScreen:
 
     def find(self, value: Mapping[str, Any]) -> list[Finding]:
         """Return the fields that break a rule, whatever its state."""
-        texts = self._texts(value)
-        if not texts or self._screener.is_harmless(texts):
+        if self._flat is None:
+            texts = list(texts_of(value, self._source, self._source, ()))
+            if self._are_harmless(texts):
+                return []
+        elif self._is_flat_harmless(value):
             return []
+        else:
+            texts = [
+                Text((name,), value[name], kind)
+                for name, kind in self._flat
+                if isinstance(value.get(name), str)
+            ]
         return [each for text in texts for each in self._findings(text)]
 
-    def _texts(self, params: Mapping[str, Any]) -> list[Text]:
-        if self._flat is None:
-            return list(texts_of(params, self._source, self._source, ()))
-        found = []
-        for name, kind in self._flat:
-            value = params.get(name)
-            if value.__class__ is str:
-                found.append(Text((name,), value, kind))
-        return found
+    def _is_flat_harmless(self, params: Mapping[str, Any]) -> bool:
+        """As `_are_harmless`; nearly every message comes this way."""
+        for kind, names in self._names.items():
+            texts = [each for name in names if (each := params.get(name)).__class__ is str]
+            if texts and not self._screener.is_harmless(kind, texts):
+                return False
+        return True
+
+    def _are_harmless(self, texts: Iterable[Text]) -> bool:
+        by_kind: dict[str, list[str]] = {}
+        for _, text, kind in texts:
+            by_kind.setdefault(kind, []).append(text)
+        return all(itertools.starmap(self._screener.is_harmless, by_kind.items()))
 
     def _findings(self, text: Text) -> Iterator[Finding]:
         for rule in self._screener.find(text.text, text.kind):

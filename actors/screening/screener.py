@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import string
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -37,10 +38,28 @@ _FOREIGN: Final = {
 """What a field of each kind cannot hold."""
 
 
+_LETTERS: Final = (string.ascii_letters + string.digits + "@.,:!?+-_/").encode() + bytes(
+    range(0x80, 0x100)
+)
+
+_PLAIN: Final = {
+    "token": _LETTERS,
+    "line": _LETTERS + b" ",
+    "text": _LETTERS + b" ",
+}
+"""Bytes of texts of each kind that are plain, unless two of the same mark stand together."""
+
+_ANCHORED: Final = re.compile(r"\\[AzQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
+"""In a pattern that looks for the ends of a text, and would take several texts for one."""
+
+
 class _Set(NamedTuple):
     patterns: re2.Set
-    by_line: re2.Set
-    """The same, with `^` and `$` at each line: it matches texts in lines if it matches one of them."""
+    by_line: re2.Set | None
+    """The same, with `^` and `$` at each line: it matches texts in lines if it matches one of them.
+
+    None if one of the patterns cannot be read so.
+    """
     rules: tuple[Rule, ...]
 
 
@@ -70,22 +89,34 @@ class Screener:
         """Names of the engines."""
         return ["re2"] if self._library is None else ["re2", "libinjection"]
 
-    def is_harmless(self, fields: Iterable[Text]) -> bool:
-        """Return True if no text breaks a rule, by one look at all. False is no verdict."""
-        together: dict[str, list[str]] = {}
-        for field in fields:
-            _, text, kind = field
-            if _FOREIGN[kind].search(text) is not None:
-                return False
-            together.setdefault(kind, []).append(text)
-        for kind, texts in together.items():
-            text = "\n".join(texts)
-            content = text.encode("utf-8", "surrogatepass")
-            if is_disguised(text) or self._sets[kind].by_line.Match(content):
-                return False
-            if self._library is not None and self._library.suspects(text):
-                return False
-        return True
+    def is_harmless(self, kind: str, texts: Sequence[str]) -> bool:
+        """Return True if none of these texts of a kind breaks a rule, by one look at all.
+
+        False is no verdict.
+        """
+        by_line = self._sets[kind].by_line
+        together = "\n".join(texts)
+        content = together.encode("utf-8", "surrogatepass")
+        if by_line is None or (not content.isascii() and is_disguised(together)):
+            return False
+        if not _is_plain(kind, content, len(texts) - 1) and (
+            is_disguised(together) or not self._is_unsuspected(kind, texts)
+        ):
+            return False
+        return by_line.Match(content) is None
+
+    def _is_unsuspected(self, kind: str, texts: Sequence[str]) -> bool:
+        """Return whether a field of the kind may hold each character, and the library finds nothing."""
+        foreign, library = _FOREIGN[kind], self._library
+        if any(foreign.search(text) is not None for text in texts):
+            return False
+        if library is None:
+            return True
+        return not any(
+            _by_library(library.find(text.encode("utf-8", "surrogatepass")))
+            for text in texts
+            if library.suspects(text)
+        )
 
     def find(self, text: str, kind: str) -> list[Rule]:
         """Return the rules that a text breaks in a field of a kind."""
@@ -102,6 +133,17 @@ class Screener:
         return found if len(found) < 2 else list(dict.fromkeys(found))
 
 
+def _is_plain(kind: str, content: bytes, breaks: int) -> bool:
+    """Return whether texts joined by so many line breaks have only what needs no look but at the patterns.
+
+    In ASCII such texts have no other variants. Their kind can hold each character, and libinjection would not
+    look at them.
+    """
+    if content.translate(None, _PLAIN[kind]) != b"\n" * breaks:
+        return False
+    return b"--" not in content and b"@@" not in content
+
+
 def _by_library(findings: Findings) -> list[Rule]:
     engines = ((findings.sql, SQL_ENGINE), (findings.script, SCRIPT_ENGINE))
     return [rule for is_found, rule in engines if is_found]
@@ -109,8 +151,9 @@ def _by_library(findings: Findings) -> list[Rule]:
 
 def _compiled(kind: str, rules: tuple[Rule, ...]) -> _Set:
     chosen = (*(rule for rule in rules if kind in rule.kinds), SENTINEL)
-    whole, by_line = (_set_of(chosen, kind, flags) for flags in ("", "(?m)"))
-    return _Set(whole, by_line, chosen)
+    is_by_line = not any(_ANCHORED.search(rule.pattern) for rule in chosen)
+    by_line = _set_of(chosen, kind, "(?m)") if is_by_line else None
+    return _Set(_set_of(chosen, kind, ""), by_line, chosen)
 
 
 def _set_of(rules: tuple[Rule, ...], kind: str, flags: str) -> re2.Set:

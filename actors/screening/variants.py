@@ -84,7 +84,7 @@ class Variants(NamedTuple):
 
 def is_disguised(text: str) -> bool:
     """Return whether a text may have other variants than itself."""
-    if "%" in text or "&" in text or "/*" in text:
+    if "%" in text or "/*" in text or ("&" in text and _ENTITY.search(text) is not None):
         return True
     return any(hidden.search(text) is not None for hidden in _patterns_for(text))
 

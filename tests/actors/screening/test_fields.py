@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
 from actors.errors import Rejected
 from actors.screening.fields import FieldException, FieldScreen, Screening, field_screen, kind_of
-from actors.screening.rules import Rule, built_in_rules
+from actors.screening.libinjection import load
+from actors.screening.rules import KINDS, Rule, built_in_rules
 from actors.screening.screener import Screener
+
+DISGUISED: Final = ("&ltscript&gt", "＜script＞alert", "%3Cscript%3E", "1 having 1 --")
+
+CORPORA: Final = Path(__file__).with_name("corpora")
 
 ATTACK = "1' OR '1'='1"
 
@@ -141,6 +148,61 @@ def test_a_rule_that_is_watched_is_returned_and_rejects_nothing() -> None:
     screen = FieldScreen("shop.add", FLAT, screening)
     found = screen.check({"name": "forbidden fruit"})
     assert [(each.place, each.rule.id) for each in found] == [(("name",), "own-rule")]
+
+
+@pytest.mark.parametrize("pattern", [r"\Aforbidden\z", r"(?-m)^forbidden$", "^forbidden$"])
+def test_a_rule_about_the_whole_of_a_text_finds_it_in_each_of_several_fields(pattern: str) -> None:
+    rule = Rule("own-rule", "own", ("line",), "watch", pattern)
+    screening = Screening(rules=(rule,), screener=Screener((rule,), None, ""))
+    source = {**FLAT, "properties": {"first": LINE, "second": LINE}}
+    screen = FieldScreen("shop.add", source, screening)
+    assert [each.place for each in screen.check({"first": "a", "second": "forbidden"})] == [
+        ("second",)
+    ]
+    assert screen.check({"first": "a", "second": "not forbidden"}) == []
+
+
+@pytest.fixture(
+    scope="module", params=[load()[0], None], ids=["with libinjection", "patterns alone"]
+)
+def screener(request: pytest.FixtureRequest) -> Screener:
+    return Screener(built_in_rules(), request.param, "")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_texts_looked_at_together_get_the_verdict_of_each_by_itself(
+    kind: str, screener: Screener
+) -> None:
+    one = {"type": "string", "kind": kind}
+    names = ("a", "b", "c")
+    source = {**FLAT, "properties": dict.fromkeys(names, one)}
+    screen = FieldScreen("shop.add", source, Screening(screener=screener))
+    for text in mixed_texts():
+        params = {"a": "Ada", "b": text, "c": "07-1 @ home"}
+        alone = [((name,), rule) for name in params for rule in screener.find(params[name], kind)]
+        assert screen.find(params) == alone
+
+
+def mixed_texts() -> list[str]:
+    """Attacks among texts of people, some of each set, and what a fast look might take for plain."""
+    samples = [
+        json.loads(line)
+        for path in sorted(CORPORA.glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").split("\n")[:16]
+        if line
+    ]
+    return [
+        "",
+        "-",
+        "--",
+        "@@version",
+        "North & Sons",
+        "Café",
+        "1 \u200b",
+        "\ud800",
+        *DISGUISED,
+        *samples,
+    ]
 
 
 def test_params_without_text_have_no_screen() -> None:
