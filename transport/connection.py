@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import socket as sockets
 import struct
+import termios
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -38,6 +40,13 @@ ATTACH_FILTER, DETACH_FILTER = 26, 27
 DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0), 8)
 """A packet filter of one instruction, which accepts no packet."""
 
+NO_ADDRESS: Final = struct.pack("=H14x", sockets.AF_UNSPEC)
+"""Address for connect(2) by which Linux resets a TCP connection and drops what was not read of it."""
+
+LIBC: Final = ctypes.CDLL(None)
+
+COUNT: Final = struct.Struct("=i")
+
 BURST_SECONDS: Final = 10
 """Seconds' worth of new connections that may come at once: after a restart all clients reconnect."""
 
@@ -61,6 +70,11 @@ class Bounds(NamedTuple):
     """Unhandled bytes from all peers. If peers that have left hold half of it, new connections are reset.
 
     Peers without a whole message may hold a quarter of it.
+    """
+    strangers: int = 4 * 1024**2
+    """Unhandled bytes from all peers that have sent messages and no valid token so far.
+
+    They may be tens of thousands of messages; beyond it those with most are reset.
     """
     unread: int = 16 * 1024**2
     """Unread bytes of replies to one peer; beyond it its requests are refused.
@@ -136,11 +150,13 @@ class Tally:
 
     __slots__ = (
         "address",
+        "deferred",
         "descriptor",
         "handled",
         "is_cut",
         "is_full",
         "is_gone",
+        "is_known",
         "key",
         "routing_id",
         "sent",
@@ -164,6 +180,10 @@ class Tally:
         """Whether its remaining messages may be dropped unread."""
         self.is_gone = False
         """Whether it has disconnected, so that no reply can reach it."""
+        self.is_known = False
+        """Whether a valid token has come from it."""
+        self.deferred = 0
+        """Its messages that wait behind others' (`DeferredFrames`)."""
         self.is_full = False
         """Whether it has so many unread replies that no more should be made."""
 
@@ -208,7 +228,7 @@ class Connection:
 
     def read_counts(self, now: float) -> int:
         """Read the kernel's counts; return the bytes received since the last call."""
-        if not self.is_tcp:
+        if not self.is_tcp or self.is_cut:
             return 0
         info = self._socket.getsockopt(
             sockets.IPPROTO_TCP, sockets.TCP_INFO, TCP_COUNTS_OFFSET + TCP_COUNTS.size
@@ -273,11 +293,20 @@ class Connection:
             self.tally.is_cut = True
 
     def cut(self) -> None:
-        """Reset the connection: data for the peer is discarded, and ZeroMQ closes its side."""
-        self.discard_input()
+        """Reset the connection: data on its way to or from the peer is lost, and ZeroMQ closes its side."""
         with contextlib.suppress(OSError):  # it is closed already
             self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, LINGER_NOTHING)
+            if self.is_tcp:
+                self._disconnect()
             self._socket.shutdown(sockets.SHUT_RDWR)
+        self.discard_input()
+
+    def _disconnect(self) -> None:
+        """Drop what the kernel has received and ZeroMQ not read, which it would read to the end otherwise."""
+        descriptor = self._socket.fileno()
+        unread = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(COUNT.size))
+        if LIBC.connect(descriptor, NO_ADDRESS, len(NO_ADDRESS)) == 0:
+            self.total -= COUNT.unpack(unread)[0]
 
     def leave(self) -> None:
         """Note that the peer has left, and close the descriptor."""

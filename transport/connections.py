@@ -278,6 +278,8 @@ class Connections:
         reason = "they sent too much at once"
         begun = {each: size for each, size in held.items() if each.tally is None}
         self._enforce(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
+        strangers = {each: size for each, size in held.items() if is_stranger(each)}
+        self._enforce(strangers, bounds.unhandled, bounds.strangers, reason)
         return self._departed.left_over + self._enforce(held, bounds.unhandled, room, reason)
 
     def _enforce(self, held: dict[Connection, int], each_most: int, most: int, reason: str) -> int:
@@ -290,6 +292,11 @@ class Connections:
             total -= held[connection]
             self._resets.cut(connection, reason)
         return total
+
+
+def is_stranger(connection: Connection) -> bool:
+    """Return whether a peer has sent messages, and no valid token so far."""
+    return connection.tally is not None and not connection.tally.is_known
 
 
 def shortest_pause(load: Load, took: float) -> float:

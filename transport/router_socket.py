@@ -12,12 +12,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any
 
 import zmq
 
 from transport.connection import BOUNDS, Bounds, Tally
 from transport.connections import Connections
+from transport.frames import HEAVY_BYTES, DeferredFrames, Frame, light_first
 
 MAX_FRAMES = 256
 """Frames read from the socket in one batch, so that messages from inside do not wait."""
@@ -30,9 +31,6 @@ MIN_FRAMES = 32
 
 MAX_BYTES = 256 * 1024
 """Bytes of bodies after which a batch ends: reading them takes a few milliseconds."""
-
-HEAVY_BYTES = 8 * 1024
-"""Bytes of a body after which all frames of its connection in the batch wait behind those of others."""
 
 MAX_PARTS = 4
 """Parts kept of one message: an envelope has three at most, so a fourth shows that it is none."""
@@ -55,15 +53,6 @@ RETRY_MS = 5
 NOBLOCK = int(zmq.NOBLOCK)
 SNDMORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 """Plain numbers: joining members of an enumeration would cost time for every message."""
-
-
-class Frame(NamedTuple):
-    """The parts of one message from the network; the first is the connection's routing id."""
-
-    parts: list[bytes]
-    """At most MAX_PARTS: of a longer message the first ones and the last."""
-    is_late: bool = False
-    """Whether the sender has left, so that no reply can reach it."""
 
 
 class Counters:
@@ -96,6 +85,7 @@ class RouterSocket:
         self._send_part = super(zmq.Socket, socket).send
         self._inside: deque[Any] = deque()
         self._read: list[Frame] = []  # frames that are read and not yet taken
+        self._deferred = DeferredFrames()
         self._max_frames = MAX_FRAMES
         self._silence: SimpleQueue[None] = (
             SimpleQueue()
@@ -165,6 +155,12 @@ class RouterSocket:
         tally = self._tallies.get(routing_id)
         return tally is not None and tally.is_full
 
+    def trust(self, routing_id: bytes) -> None:
+        """Count a peer as known, because a valid token came from it: its messages are deferred no longer."""
+        tally = self._tallies.get(routing_id)
+        if tally is not None:
+            tally.is_known = True
+
     def waste(self, routing_id: bytes, size: int) -> None:
         """Count a message of an unauthenticated peer that is dropped unread, of so many bytes."""
         self._dropped += 1
@@ -218,7 +214,9 @@ class RouterSocket:
             self._skip_rest()
             raise
         frames, self._read = self._read, []
-        return frames if weight <= HEAVY_BYTES else light_first(frames)
+        if weight > HEAVY_BYTES:
+            frames = light_first(frames)
+        return frames + self._deferred.take(MAX_FRAMES) if self._deferred else frames
 
     def _adapt(self) -> None:
         """Halve the batch if the last turn took too long, because other messages wait until a turn ends."""
@@ -258,11 +256,18 @@ class RouterSocket:
                 parts.append(body)
             else:
                 parts[-1] = body
+        if tally.is_known and not (tally.is_cut or tally.deferred):
+            self._read.append(Frame(parts, tally.is_gone))
+        else:
+            self._defer(tally, parts)
+        return len(body)
+
+    def _defer(self, tally: Tally, parts: list[bytes]) -> None:
+        """Put a message behind others; drop it if its connection is cut, or if too many wait."""
         if tally.is_cut:
             self._dropped += 1
-        else:
-            self._read.append(Frame(parts, tally.is_gone))
-        return len(body)
+        elif not self._deferred.add(tally, parts):
+            self.waste(parts[0], len(parts[-1]))
 
     def _start_tally(self, routing_id: bytes, part: zmq.Frame) -> Tally:
         """Start counting for a peer: only its first message shows which connection it uses."""
@@ -330,9 +335,3 @@ def property_of(part: zmq.Frame, name: str) -> str | None:
         return str(part.get(name)) or None
     except zmq.ZMQError:
         return None
-
-
-def light_first(frames: list[Frame]) -> list[Frame]:
-    """Move frames of connections that sent a heavy body behind all others; keep each connection's order."""
-    heavy = {frame.parts[0] for frame in frames if len(frame.parts[-1]) > HEAVY_BYTES}
-    return sorted(frames, key=lambda frame: frame.parts[0] in heavy)

@@ -45,8 +45,9 @@ from actors.replies import (
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Incarnation, Mailbox
 from transport import codec
+from transport.frames import Frame
 from transport.message import UNAUTHENTICATED, Refusal, Request
-from transport.router_socket import Frame, RouterSocket
+from transport.router_socket import RouterSocket
 from transport.validation import Limits
 
 log = structlog.get_logger()
@@ -244,6 +245,8 @@ class Channel(Actor):
             if self.mailbox.socket.is_full(parts[0]):
                 raise unread()
             caller = self._authenticator.authenticate(request.token)
+            if frame.is_deferred and caller is not ANYONE:
+                self.mailbox.socket.trust(parts[0])
             if self._pace.is_used:
                 self._pace.require(caller.id, received)
             self._count(caller, parts[0], received)

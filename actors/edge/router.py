@@ -46,9 +46,10 @@ from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
 from actors.settings import UNLIMITED, Rates
 from transport import codec
+from transport.frames import HEAVY_BYTES, Frame
 from transport.id_recovery import recover_id
 from transport.message import UNAUTHENTICATED, Refusal, Request
-from transport.router_socket import HEAVY_BYTES, Frame, RouterSocket
+from transport.router_socket import RouterSocket
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
 """Name of a count in the figures: refusals of unauthenticated callers."""

@@ -34,7 +34,8 @@ from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.raw_client import RawClient, new_id, packed
 from transport import codec
 from transport.bind import Security, bind_router, endpoint_of
-from transport.router_socket import Frame, RouterSocket
+from transport.frames import Frame
+from transport.router_socket import RouterSocket
 from transport.validation import LIMITS
 
 INDEX = Path(__file__).parent.parent / "faulty" / "registry.toml"

@@ -10,7 +10,8 @@ import zmq
 
 from transport.bind import Security, bind_router, endpoint_of
 from transport.connection import BOUNDS, Bounds
-from transport.router_socket import Frame, RouterSocket
+from transport.frames import Frame
+from transport.router_socket import RouterSocket
 from transport.validation import Limits
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16) + b"\x00" + bytes(31)
@@ -52,7 +53,7 @@ class SocketHarness:
 
     def frames(self) -> Iterator[Frame]:
         """All that come, until the test has enough."""
-        while self.socket.poll(10_000):
+        while self.mailbox._deferred or self.socket.poll(10_000):
             self.mailbox.append("anything")
             yield from (each for each in self.mailbox.receive_batch() if isinstance(each, Frame))
 

@@ -93,6 +93,44 @@ def test_all_together_are_bounded_and_those_with_most_go(
     harness.served(honest)
 
 
+def test_strangers_are_bounded_in_all_and_who_is_known_is_not_counted_among_them(
+    make: Callable[..., SocketHarness],
+) -> None:
+    """Many small messages of many strangers are as much work as one peer's large ones."""
+    harness = make(BOUNDS._replace(strangers=1024**2))
+    known, strangers = harness.peer(), [harness.peer() for _ in range(3)]
+    harness.mailbox.trust(harness.served(known))
+    for each in strangers:
+        harness.served(each)
+    for each in (known, *strangers):
+        for _ in range(60):
+            each.send(bytes(10_000))
+    until(harness.cut(SENT), "a connection that is cut off")
+
+    harness.served(known)
+    assert harness.mailbox.connections.cut[SENT] < len(strangers) + 1
+
+
+def test_what_a_peer_has_sent_that_is_cut_off_is_not_read_to_its_end() -> None:
+    """The kernel drops it, and resets the connection."""
+    server = sockets.create_server(("127.0.0.1", 0))
+    with server, sockets.create_connection(server.getsockname()) as sender:
+        accepted, _ = server.accept()
+        with accepted:
+            sender.sendall(bytes(10_000))
+            accepted.recv(1000, sockets.MSG_WAITALL)
+            cut = connection.Connection(accepted.fileno(), 0.0)
+            until(lambda: cut.read_counts(0.0) or cut.total == 10_000, "all that was sent")
+            cut.cut()
+
+            assert cut.total == cut.unhandled == 1000
+            with pytest.raises(ConnectionResetError):
+                accepted.recv(1)
+            with pytest.raises(ConnectionResetError):
+                sender.recv(1)
+            cut.close()
+
+
 def test_what_peers_left_behind_is_thrown_away_where_it_is_much(
     make: Callable[..., SocketHarness],
 ) -> None:

@@ -13,16 +13,8 @@ import zmq
 from transport import router_socket as module
 from transport.bind import set_options
 from transport.connection import BOUNDS
-from transport.router_socket import (
-    HEAVY_BYTES,
-    MAX_BYTES,
-    MAX_FRAMES,
-    MAX_UNSENT,
-    MIN_FRAMES,
-    Frame,
-    RouterSocket,
-    light_first,
-)
+from transport.frames import HEAVY_BYTES, MAX_STRANGERS, Frame, light_first
+from transport.router_socket import MAX_BYTES, MAX_FRAMES, MAX_UNSENT, MIN_FRAMES, RouterSocket
 from transport.validation import LIMITS
 
 WAIT = 10.0
@@ -48,7 +40,7 @@ class Peers:
         self._clients: list[zmq.Socket[bytes]] = []
 
     def connect(self, routing_id: bytes, *, receive_hwm: int = 1000) -> zmq.Socket[bytes]:
-        """A client that the server knows: its first message has come in."""
+        """A client that the server knows: its first message has come in, and it had a valid token."""
         client = self.context.socket(zmq.DEALER)
         self._clients.append(client)
         client.setsockopt(zmq.ROUTING_ID, routing_id)
@@ -57,7 +49,8 @@ class Peers:
         client.setsockopt(zmq.LINGER, 0)
         client.connect(self.endpoint)
         client.send(b"hello")
-        assert self.mailbox.receive_batch() == [Frame([routing_id, b"hello"])]
+        assert self.mailbox.receive_batch() == [Frame([routing_id, b"hello"], is_deferred=True)]
+        self.mailbox.trust(routing_id)
         return client
 
     def close(self) -> None:
@@ -187,6 +180,57 @@ def test_what_a_connection_sends_that_sends_heavy_frames_waits_behind_others() -
 
     assert [frame.parts[0] for frame in taken] == [b"b", b"c", b"b", b"a", b"a", b"a"]
     assert [frame.parts[1] for frame in taken if frame.parts[0] == b"a"] == [b"1", heavy, b"2"]
+
+
+def test_messages_of_strangers_wait_behind_all_others(peers: Peers) -> None:
+    """However many of them were there before."""
+    known, stranger = peers.connect(b"known"), peers.connect(b"stranger")
+    peers.mailbox._tallies[b"stranger"].is_known = False
+    for n in range(MAX_STRANGERS + 1):
+        stranger.send(b"%d" % n)
+    known.send(b"first")
+    for _ in range(MAX_STRANGERS + 2):
+        assert peers.socket.poll(WAIT_MS)
+        peers.mailbox._receive()
+
+    mail = peers.mailbox.receive_batch()
+
+    assert mail[0] == Frame([b"known", b"first"])
+    assert [frame.parts[1] for frame in mail[1:]] == [b"%d" % n for n in range(MAX_STRANGERS)]
+    assert peers.mailbox.receive_batch() == [
+        Frame([b"stranger", b"%d" % MAX_STRANGERS], is_deferred=True)
+    ]
+
+
+def test_all_messages_of_a_stranger_that_becomes_known_come_in_order(peers: Peers) -> None:
+    """Those that waited, and those that came after the one with the token."""
+    client = peers.connect(b"a")
+    peers.mailbox._tallies[b"a"].is_known = False
+    sent = [b"%d" % n for n in range(2 * MAX_FRAMES)]
+    for body in sent:
+        client.send(body)
+
+    taken: list[Frame] = []
+    while len(taken) < len(sent):
+        taken += peers.mailbox.receive_batch()
+        peers.mailbox.trust(b"a")
+    client.send(b"last")
+
+    assert [frame.parts[1] for frame in taken] == sent
+    assert peers.mailbox.receive_batch() == [Frame([b"a", b"last"])]
+
+
+def test_a_stranger_whose_messages_find_no_room_is_cut_off(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is dropped unread counts as waste."""
+    monkeypatch.setattr("transport.frames.MAX_DEFERRED", 10)
+    stranger = peers.connect(b"stranger")
+    peers.mailbox._tallies[b"stranger"].is_known = False
+    for _ in range(1000):
+        stranger.send(bytes(10_000))
+    wasted = "they sent much that is dropped unread"
+    until(peers, lambda: peers.mailbox.connections.cut[wasted] == 1)
 
 
 def test_a_message_from_inside_wakes_a_sleeping_owner(peers: Peers) -> None:

@@ -13,7 +13,7 @@ from actors.edge.allowance import MAX_REFUSALS
 from actors.settings import UNLIMITED, Rates
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.raw_client import Encoding, Map, RawClient
-from transport.router_socket import HEAVY_BYTES
+from transport.frames import HEAVY_BYTES
 
 MARK: Map = {"tenant": "acme", "token": "ann", "action": "marks.add"}
 """Of a member of acme."""
@@ -216,3 +216,16 @@ def test_a_token_is_found_on_either_side_of_params_full_of_others(
         if place == "last":
             fields = {**rest, "params": params, **claim}
         assert code(raw_client.ask(encoding, **fields)) == "ok"
+
+
+# ---------------------------------------------------------------- strangers
+
+
+def test_a_connection_is_known_from_its_first_valid_token() -> None:
+    """Its messages no longer wait behind others'; those of callers without a token do."""
+    with served(UNLIMITED) as (reception, member), reception.raw_client() as stranger:
+        assert stranger.ask(action="system.ping")["ok"]
+        assert not stranger.ask(**{**MARK, "token": "none"})["ok"]
+        assert member.ask(**MARK)["ok"]
+        known = [each.is_known for each in reception.mailbox.socket._tallies.values()]
+        assert sorted(known) == [False, True]

@@ -1,0 +1,88 @@
+"""Messages read from a server's socket, and which of them wait behind the others."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from transport.connection import Tally
+
+HEAVY_BYTES: Final = 8 * 1024
+"""Bytes of a body after which all frames of its connection in the batch wait behind those of others."""
+
+MAX_STRANGERS: Final = 16
+"""Deferred frames of strangers in one batch: handling each takes about as long as reading fifty."""
+
+MAX_STRANGERS_BYTES: Final = 64 * 1024
+"""Bytes of deferred frames after which a batch takes no more of them."""
+
+MAX_DEFERRED: Final = 4096
+"""Frames that are deferred at once; further ones are dropped."""
+
+MAX_DEFERRED_BYTES: Final = 8 * 1024**2
+"""Bytes of all deferred frames, which count for no connection any more."""
+
+
+class Frame(NamedTuple):
+    """The parts of one message from the network; the first is the connection's routing id."""
+
+    parts: list[bytes]
+    """At most MAX_PARTS: of a longer message the first ones and the last."""
+    is_late: bool = False
+    """Whether the sender has left, so that no reply can reach it."""
+    is_deferred: bool = False
+    """Whether the message had to wait: a valid token in it makes its connection known."""
+
+
+class DeferredFrames:
+    """Frames of strangers: connections on which no valid token has come so far.
+
+    ZeroMQ reads one message of each connection in turn. If all were handled in that order, a message would
+    wait until one of every stranger's was handled: 40 ms beside 400 of them. So theirs wait here, in order,
+    behind all others, and a few are handled in each batch. All frames of a connection that becomes known
+    stay in order: it is deferred until none of its frames waits.
+    """
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[Tally, list[bytes]]] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def add(self, tally: Tally, parts: list[bytes]) -> bool:
+        """Append a message; return False if there is no room for it."""
+        size = sum(map(len, parts))
+        if len(self._frames) >= MAX_DEFERRED or self._bytes + size > MAX_DEFERRED_BYTES:
+            return False
+        self._frames.append((tally, parts))
+        self._bytes += size
+        tally.deferred += 1
+        return True
+
+    def take(self, most: int) -> list[Frame]:
+        """Remove and return the oldest: at most `most`, MAX_STRANGERS of them strangers' still.
+
+        Those of connections that were reset meanwhile are dropped.
+        """
+        taken: list[Frame] = []
+        strangers = weight = 0
+        while self._frames and len(taken) < most:
+            if strangers >= MAX_STRANGERS or weight >= MAX_STRANGERS_BYTES:
+                break
+            tally, parts = self._frames.popleft()
+            size = sum(map(len, parts))
+            self._bytes -= size
+            tally.deferred -= 1
+            if tally.is_cut:
+                continue
+            strangers += not tally.is_known
+            weight += size
+            taken.append(Frame(parts, tally.is_gone, is_deferred=True))
+        return taken
+
+
+def light_first(frames: list[Frame]) -> list[Frame]:
+    """Move frames of connections that sent a heavy body behind all others; keep each connection's order."""
+    heavy = {frame.parts[0] for frame in frames if len(frame.parts[-1]) > HEAVY_BYTES}
+    return sorted(frames, key=lambda frame: frame.parts[0] in heavy)
