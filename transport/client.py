@@ -34,8 +34,7 @@ from transport.codec import EncodeError
 from transport.dealer_socket import DealerSocket
 from transport.errors import CallError, InvalidArgument, result_of
 from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
-from transport.request_id import new_request_id
-from transport.session import PendingRequest, Session
+from transport.session import PendingRequest, Session, new_request_id
 from transport.socket_file import ENDPOINT
 from transport.validation import LIMITS, Limits, problems_of
 

@@ -8,6 +8,8 @@ later than the server said, so that clients that were refused together do not re
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from random import random
@@ -25,6 +27,9 @@ from transport.message import (
     Request,
 )
 from transport.validation import LIMITS, Limits
+
+RANDOM_BYTES = 10
+"""Random bytes of a request's id."""
 
 WORTH_WAITING = frozenset({ABORTED, RESOURCE_EXHAUSTED, UNAVAILABLE})
 """Codes of refusals that did nothing and may pass."""
@@ -240,3 +245,12 @@ class Session:
         if len(self._timers) > 100 + 4 * len(self._pending):
             self._timers = [timer for timer in self._timers if timer[0] == timer[2].due]
             heapify(self._timers)
+
+
+def new_request_id() -> str:
+    """Return a new id: 32 hexadecimal digits, of which 12 are the milliseconds since 1970 and 20 random.
+
+    A tenant keeps replies by id. Ids that begin with the time lie together in its index, so that a commit
+    writes fewer pages than with ids that are random throughout.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{os.urandom(RANDOM_BYTES).hex()}"

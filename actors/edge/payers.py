@@ -7,8 +7,8 @@ from actors.edge.allowance import UNAUTHENTICATED_SENDERS
 from actors.edge.authentication import Authenticator
 from actors.messages import ANYONE
 from actors.registry.snapshot import RoutingSnapshot
+from transport.frames import HEAVY_BYTES
 from transport.id_recovery import tokens_in
-from transport.router_socket import HEAVY_BYTES
 
 
 class Payers:

@@ -11,7 +11,7 @@ from transport.gateway.envelope import JSON, MSGPACK, TOKEN_CHARACTERS, Format, 
 from transport.gateway.statuses import HttpRefusal, invalid, too_large, too_slow
 from transport.id_recovery import valid_id
 from transport.message import UNAUTHENTICATED
-from transport.request_id import new_request_id
+from transport.session import new_request_id
 
 BODY_SECONDS: Final = 20.0
 """Seconds within which a body must have come."""

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from transport.request_id import new_request_id
+from transport.session import new_request_id
 
 
 def test_an_id_is_32_hexadecimal_digits_and_never_the_same() -> None:
@@ -20,9 +20,7 @@ def test_a_later_id_stands_behind_an_earlier_one(monkeypatch: pytest.MonkeyPatch
     """So that those of one time lie together in an index."""
     made = []
     for nanoseconds in (1, 999, 1_764_000_000_000, 8_000_000_000_000):
-        monkeypatch.setattr(
-            "transport.request_id.time.time_ns", lambda at=nanoseconds: at * 1_000_000
-        )
+        monkeypatch.setattr("transport.session.time.time_ns", lambda at=nanoseconds: at * 1_000_000)
         made.append(new_request_id())
     assert made == sorted(made)
     assert [int(each[:12], 16) for each in made] == [1, 999, 1_764_000_000_000, 8_000_000_000_000]
