@@ -303,6 +303,8 @@ def test_messages_of_a_connection_that_is_cut_are_dropped_in_portions_with_pause
     harness, pauses, portions = make(BOUNDS), list[float](), set[int]()
     peer = harness.peer()
     tally = harness.mailbox._tallies[harness.served(peer)]
+    live = harness.mailbox.connections._live
+    until(lambda: any(each.tally is tally for each in list(live.values())), "its connection")
     tally.is_cut, before = True, tally.handled
     monkeypatch.setattr(harness.mailbox, "_silence", Silence(pauses))
     for _ in range(3 * MAX_DROPPED):
