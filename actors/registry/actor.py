@@ -61,7 +61,7 @@ from actors.registry.registry_file import Unsettled
 from actors.registry.release import Plan, all_moved, keys_of, plan_release, require_loadable
 from actors.registry.release_list import list_releases
 from actors.registry.shared import Shared
-from actors.registry.transitions import Transition, plan_transition
+from actors.registry.transitions import plan_transition
 from actors.registry.version_states import states_of
 from actors.registry.watched_files import WatchedFiles
 from actors.routing.code_cache import CodeCache, Key, all_versions
@@ -245,9 +245,6 @@ class Registry(Actor):
             raise FailedPrecondition(f"nothing was changed: {problem}") from problem
         return table
 
-    def _edited(self, plan: Transition) -> Index:
-        return self._states.edited(self._snapshot.current.described, plan)
-
     def _built(self, index: Index, must_recheck: Callable[[Key], bool]) -> RoutingTable:
         before = self._snapshot.current
         table = RoutingTable.build(index, before.environment, before, must_recheck)
@@ -314,7 +311,8 @@ class Registry(Actor):
     def _served_without(self, move: Move) -> RoutingTable | None:
         """Serve a table without this version and return it; None, and no change, without a fallback."""
         plan = plan_transition(self._snapshot.current.described, move)
-        table = self._built(self._edited(plan), lambda _: False)
+        index = self._states.edited(self._snapshot.current.described, plan)
+        table = self._built(index, lambda _: False)
         serving = route_served(table, move.kind, move.name)
         if serving is None or serving.taken_out:
             return None

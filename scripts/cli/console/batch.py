@@ -8,9 +8,10 @@ import signal
 import sys
 from collections.abc import Iterable
 
+from scripts.cli.console.confirmation import AskPerson
 from scripts.cli.console.connection import Connection, Say
 from scripts.cli.console.output import Output
-from scripts.cli.console.shell import AskPerson, Shell
+from scripts.cli.console.shell import Shell
 from scripts.cli.console.statuses import DONE, INTERRUPTED, Exit
 from scripts.cli.target import Target
 from transport.curve import read_pair, read_public

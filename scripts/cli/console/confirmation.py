@@ -10,9 +10,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from scripts.cli.console.grammar import Call
+from scripts.cli.console.output import Output
+from scripts.cli.console.statuses import CHANGED, DONE, UNCONFIRMED
 
 DIGEST_LENGTH = 12
 """Hexadecimal digits that are shown and typed."""
@@ -123,6 +125,76 @@ class Preview(NamedTuple):
     seen: tuple[tuple[str, Mapping[str, Any]], ...]
     """Results, by the action that gave them."""
     digest: str
+
+
+class AskPerson(Protocol):
+    """Asks the person at the terminal one question; returns the answer."""
+
+    def __call__(self, question: str, *, hidden: bool = False) -> Awaitable[str]:
+        """What is typed is not shown if it is to be `hidden`."""
+        ...
+
+
+class Confirmation:
+    """Has a person confirm a change, in front of what it is about."""
+
+    def __init__(self, read: Read, output: Output, ask_person: AskPerson | None) -> None:
+        """`ask_person` is None where no person is: then a change is confirmed on its line alone."""
+        self._read = read
+        self._output = output
+        self._ask_person = ask_person
+
+    async def confirm(self, call: Call) -> Call | int:
+        """Show what the call is about, have it confirmed, look again; return what to send, or the status."""
+        preview = await look(call, self._read)
+        if call.flags.digest is not None and call.flags.digest != preview.digest:
+            return self._changed(call.flags.digest, preview)
+        if call.flags.dry_run:
+            self._show(call, preview)
+            return DONE
+        if not await self._is_confirmed(call, preview):
+            return UNCONFIRMED
+        now = await look(call, self._read)
+        if now.digest != preview.digest:
+            return self._changed(preview.digest, now)
+        return with_expectation(call, now)
+
+    def _changed(self, digest: str, preview: Preview) -> int:
+        self._output.problem(
+            f"nothing was done: what it is about was {digest} and is {preview.digest} now; look again"
+        )
+        return CHANGED
+
+    async def _is_confirmed(self, call: Call, preview: Preview) -> bool:
+        if call.flags.confirm is not None and call.flags.digest is not None:
+            return self._matches(call.flags.confirm, preview)
+        self._show(call, preview)
+        if self._ask_person is None:
+            self._output.problem(
+                "nothing was done: to do it, add "
+                f"--confirm {preview.subject} --digest {preview.digest}"
+            )
+            return False
+        typed = await self._ask_person(f"type {preview.subject} to do it: ")
+        return self._matches(typed.strip(), preview)
+
+    def _matches(self, typed: str, preview: Preview) -> bool:
+        if typed != preview.subject:
+            self._output.problem(f"nothing was done: that is not {preview.subject}")
+        return typed == preview.subject
+
+    def _show(self, call: Call, preview: Preview) -> None:
+        if self._output.json or call.flags.json:
+            shown = {"action": call.entry.name, "tenant": call.tenant, "params": call.params}
+            self._output.value({**shown, "about": dict(preview.seen), "digest": preview.digest})
+            return
+        of = "" if call.tenant is None else f" of {call.tenant}"
+        self._output.say(f"{call.entry.name}{of}: {call.entry.summary}", "bold")
+        self._output.result("", {"params": call.params})
+        for action, result in preview.seen:
+            self._output.say(f"now ({action})")
+            self._output.result(action, result)
+        self._output.say(f"digest {preview.digest}", "bold")
 
 
 def needs_confirmation(call: Call) -> bool:

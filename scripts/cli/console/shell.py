@@ -8,19 +8,19 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 from scripts.cli.call import REFUSED, SILENT, USAGE
 from scripts.cli.console.aliases import ALIASES, Alias
 from scripts.cli.console.catalog import Catalog
-from scripts.cli.console.confirmation import Preview, look, needs_confirmation, with_expectation
+from scripts.cli.console.confirmation import AskPerson, Confirmation, needs_confirmation
 from scripts.cli.console.connection import Connection, Identity
 from scripts.cli.console.follow import Follower, read_trace_on
 from scripts.cli.console.grammar import NO_TENANT, Call, Flags, parse, read_flags, split
 from scripts.cli.console.guide import Guide
 from scripts.cli.console.output import LOGS, Output
 from scripts.cli.console.references import DEVELOPER_ADMIN, resolve
-from scripts.cli.console.statuses import CHANGED, DONE, UNCONFIRMED, Exit
+from scripts.cli.console.statuses import DONE, Exit
 from scripts.cli.entry import Entry
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
@@ -32,14 +32,6 @@ EVERY = "2s"
 
 MOST_SEEN = 200
 """Trace ids of printed results that completion offers."""
-
-
-class AskPerson(Protocol):
-    """Asks the person at the terminal one question; returns the answer."""
-
-    def __call__(self, question: str, *, hidden: bool = False) -> Awaitable[str]:
-        """What is typed is not shown if it is to be `hidden`."""
-        ...
 
 
 class Shell:
@@ -60,6 +52,7 @@ class Shell:
         self.traces: dict[str, None] = {}
         """Trace ids that were seen, the latest last."""
         self._ask_person = ask_person
+        self._confirmation = Confirmation(connection.call, output, ask_person)
         self._guide = Guide(self.catalog, output)
         self._page: tuple[Call, Mapping[str, Any]] | None = None
         self._own: Mapping[str, Callable[[list[str], Flags], Awaitable[int]]] = MappingProxyType(
@@ -140,63 +133,9 @@ class Shell:
 
     async def _do(self, call: Call) -> int:
         if call.flags.dry_run or needs_confirmation(call):
-            return await self._do_confirmed(call)
+            found = await self._confirmation.confirm(call)
+            return found if isinstance(found, int) else await self._send(found)
         return await self._send(call)
-
-    async def _do_confirmed(self, call: Call) -> int:
-        """Show what it is about, have it confirmed, look again, and only then send it."""
-        preview = await self._preview(call)
-        if call.flags.digest is not None and call.flags.digest != preview.digest:
-            return self._changed(call.flags.digest, preview)
-        if call.flags.dry_run:
-            self._show(call, preview)
-            return DONE
-        if not await self._is_confirmed(call, preview):
-            return UNCONFIRMED
-        now = await self._preview(call)
-        if now.digest != preview.digest:
-            return self._changed(preview.digest, now)
-        return await self._send(with_expectation(call, now))
-
-    async def _preview(self, call: Call) -> Preview:
-        return await look(call, self.connection.call)
-
-    def _changed(self, digest: str, preview: Preview) -> int:
-        self.output.problem(
-            f"nothing was done: what it is about was {digest} and is {preview.digest} now; look again"
-        )
-        return CHANGED
-
-    async def _is_confirmed(self, call: Call, preview: Preview) -> bool:
-        if call.flags.confirm is not None and call.flags.digest is not None:
-            return self._matches(call.flags.confirm, preview)
-        self._show(call, preview)
-        if self._ask_person is None:
-            self.output.problem(
-                "nothing was done: to do it, add "
-                f"--confirm {preview.subject} --digest {preview.digest}"
-            )
-            return False
-        typed = await self._ask_person(f"type {preview.subject} to do it: ")
-        return self._matches(typed.strip(), preview)
-
-    def _matches(self, typed: str, preview: Preview) -> bool:
-        if typed != preview.subject:
-            self.output.problem(f"nothing was done: that is not {preview.subject}")
-        return typed == preview.subject
-
-    def _show(self, call: Call, preview: Preview) -> None:
-        if self.output.json or call.flags.json:
-            shown = {"action": call.entry.name, "tenant": call.tenant, "params": call.params}
-            self.output.value({**shown, "about": dict(preview.seen), "digest": preview.digest})
-            return
-        of = "" if call.tenant is None else f" of {call.tenant}"
-        self.output.say(f"{call.entry.name}{of}: {call.entry.summary}", "bold")
-        self.output.result("", {"params": call.params})
-        for action, result in preview.seen:
-            self.output.say(f"now ({action})")
-            self.output.result(action, result)
-        self.output.say(f"digest {preview.digest}", "bold")
 
     async def _send(self, call: Call) -> int:
         self.is_changing = call.entry.writes

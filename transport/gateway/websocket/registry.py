@@ -33,7 +33,11 @@ class Peer(Protocol):
     opened: float
     last_received: float
     is_pinged: bool
-    is_known: bool
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it has shown a valid token."""
+        ...
 
     @property
     def unread(self) -> int:
