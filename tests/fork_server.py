@@ -20,12 +20,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Final, NamedTuple, NoReturn
 
 from actors.edge.builtin_actions import built_in
-from actors.index.parser import shipped_connectors
-from actors.routing.table import built_in_part
+from actors.index.code import unload
+from actors.index.parser import read_index, shipped_connectors
+from actors.routing.table import RoutingTable, built_in_part
 from actors.screening.screener import built_in_screener
+from actors.tenant.database.constants import allowed_sql
 
 IMPORTED: Final = ("actors.__main__", "transport.gateway.__main__")
 """Before the first fork."""
@@ -34,6 +37,9 @@ PROGRAMS: Final = frozenset(
     {"actors", "transport.gateway", "scripts.endurance.fast_retries", "tests.killed"}
 )
 """Packages and modules that are little more than that."""
+
+SERVED: Final[list[RoutingTable]] = []
+"""What the index here makes, kept: a start with it or another finds what they share imported and read."""
 
 REQUEST_BYTES: Final = 128 * 1024
 """Of one request: arguments and environment."""
@@ -221,6 +227,10 @@ def prepare() -> None:
     built_in_part()
     built_in_screener()
     shipped_connectors()
+    SERVED.append(table := RoutingTable.build(read_index(Path("registry.toml")), "local-dev"))
+    allowed_sql(table.modules)
+    for module in set(table.modules).difference(built_in_part().modules):
+        unload(module)
 
 
 def main(arguments: Sequence[str]) -> None:
