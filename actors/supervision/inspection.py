@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from actors.errors import FailedPrecondition, NotFound
-from actors.messages import Passivate
+from actors.messages import ListResidents, ListUnserved, Passivate
 from actors.runtime.actor import Handlers, Inspect, RestartRequested, Terminated
 from actors.runtime.lifecycle import ChildSpec, ChildState
 from actors.runtime.mailbox import Mailbox
@@ -83,6 +83,8 @@ class Inspection:
         """Turns of each mailbox at the end of the last period, and of the one before it."""
         self.handlers: Handlers = {
             Inspect: lambda _: residents.snapshot(),
+            ListResidents: lambda _: residents.members(),
+            ListUnserved: lambda _: residents.unserved(),
             CountTurns: lambda _: self.count_turns(),
             ListActors: self._list,
             FindActor: lambda message: self._found(message.name),

@@ -15,8 +15,6 @@ from actors.errors import MigrationNeeded, NotFound, Unavailable
 from actors.log.events import log_failure
 from actors.messages import (
     FindTenant,
-    ListResidents,
-    ListUnserved,
     Migrate,
     Migrated,
     Passivate,
@@ -57,8 +55,7 @@ class Supervisor(Actor):
     ) -> None:
         """`give_up` stops the system, because of the actor of this name and its error."""
         super().__init__(mailbox)
-        self._migrator = migrator
-        self._tenants = tenants
+        self._migrator, self._tenants = migrator, tenants
         self._give_up = give_up
         self._children: dict[Mailbox, ChildState] = {}
         self._addresses = TenantAddresses(mailbox, tenants, self._children)
@@ -67,11 +64,9 @@ class Supervisor(Actor):
         self._restarts = Restarts(mailbox, clock, self._start, self._rejections, give_up)
         self._pauses = Pauses(clock, self._residents, self._rejections.reject)
         self._draining = Draining(self._addresses, self._residents)
-        self._add_handlers(Inspection(self._children, self._residents, mailbox).handlers)
         self._add_handlers(
             {
-                ListResidents: lambda _: self._residents.members(),
-                ListUnserved: lambda _: self._residents.unserved(),
+                **Inspection(self._children, self._residents, mailbox).handlers,
                 StartChild: self._start_child,
                 MailWaiting: self._on_mail_waiting,
                 Crashed: self._on_crashed,

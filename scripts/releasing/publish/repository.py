@@ -35,6 +35,7 @@ from scripts.releasing.publish.documents import (
     stored,
 )
 from scripts.releasing.publish.keys import Role, name_of
+from scripts.releasing.publish.signers import Signers
 from scripts.releasing.publish.store import Missing, Store, Taken
 
 LIFETIMES = {"root": 3650, "targets": 730, "snapshot": 60, "timestamp": 60}
@@ -74,7 +75,7 @@ class Repository:
     def __init__(self, store: Store, signers: Sequence[CryptoSigner] = ()) -> None:
         self._store = store
         self._documents = Documents(store)
-        self._signers = {each.public_key.keyid: each for each in signers}
+        self._signers = Signers(signers)
 
     def begin_root(self, own: Mapping[str, SSlibKey]) -> bytes:
         """Write root.json, which every deploy is to trust, and return it; `begin` makes the rest.
@@ -115,7 +116,7 @@ class Repository:
         """Add a bundle to the releases of its environment, signed with the keys that are here."""
         manifest = bundle.manifest
         environment = manifest.environment
-        self._require_signer(environment)
+        self._signers.require_one(environment, self._documents.keys(environment))
         targets = self._documents.targets(environment)
         _require_newer(bundle, targets)
         if fresh := self._documents.fresh(environment):
@@ -135,7 +136,7 @@ class Repository:
 
     def sign(self, environment: str) -> Signing:
         """Sign what waits for signatures, or, where nothing does, what is published, anew."""
-        self._require_signer(environment)
+        self._signers.require_one(environment, self._documents.keys(environment))
         waiting = self._documents.pending(environment)
         if waiting is None:
             waiting = self._begun(environment, self._documents.targets(environment))
@@ -192,10 +193,10 @@ class Repository:
         """
         root, changes = self._documents.current(Root), {}
         renewed = []
-        if self._can_sign(root.roles[Root.type].keyids):
+        if self._signers.has_all(root.roles[Root.type].keyids):
             self._renew(root)
             renewed.append(Root.type)
-        if self._can_sign(root.roles[Targets.type].keyids):
+        if self._signers.has_all(root.roles[Targets.type].keyids):
             targets = self._documents.current(Targets)
             self._renew(targets)
             changes["targets.json"] = MetaFile(targets.version)
@@ -220,12 +221,10 @@ class Repository:
 
     def _sign(self, environment: str, found: Metadata[Targets]) -> Signing:
         keys = self._documents.keys(environment)
-        for keyid in keys:
-            if keyid in self._signers:
-                found.sign(self._signers[keyid], append=True)
+        self._signers.add_signatures(found, keys)
         is_complete = self._is_complete(environment, found)
         online = self._documents.current(Root).roles[Timestamp.type].keyids
-        if is_published := is_complete and self._can_sign(online):
+        if is_published := is_complete and self._signers.has_all(online):
             self._publish_role(environment, found)
         else:
             self._store.put(f"{PENDING}/{environment}.json", found.to_bytes())
@@ -268,7 +267,7 @@ class Repository:
         snapshot.expires, timestamp.expires = _expiry("snapshot"), _expiry("timestamp")
         self._save(snapshot, root.roles[Snapshot.type].keyids)
         timestamp.snapshot_meta = MetaFile(snapshot.version)
-        content = self._signed(timestamp, root.roles[Timestamp.type].keyids).to_bytes()
+        content = self._signers.sign(timestamp, root.roles[Timestamp.type].keyids).to_bytes()
         if self._timestamp() != before:
             raise ReleaseProblem(
                 f"{self._store.place} was published to meanwhile: look at release list, then do it again"
@@ -289,7 +288,7 @@ class Repository:
     def _save(self, document: Document, keyids: Iterable[str]) -> None:
         """Write a version of a document; the next one, if an attempt that ended early has left this one."""
         while True:
-            content = self._signed(document, keyids).to_bytes()
+            content = self._signers.sign(document, keyids).to_bytes()
             try:
                 self._store.create(path_of(document.type, document.version), content)
             except Taken:
@@ -298,28 +297,6 @@ class Repository:
                 document.version += 1
             else:
                 return
-
-    def _signed(self, document: Document, keyids: Iterable[str]) -> Metadata[Document]:
-        found = Metadata(document)
-        for keyid in keyids:
-            if keyid not in self._signers:
-                key = (
-                    "online" if document.type in (Snapshot.type, Timestamp.type) else document.type
-                )
-                raise ReleaseProblem(
-                    f"this needs the repository's {key} key: give it with --key {key}.secret.pem"
-                )
-            found.sign(self._signers[keyid], append=True)
-        return found
-
-    def _can_sign(self, keyids: Iterable[str]) -> bool:
-        return set(keyids) <= set(self._signers)
-
-    def _require_signer(self, environment: str) -> None:
-        keys = self._documents.keys(environment)
-        if not set(keys) & set(self._signers):
-            names = ", ".join(map(name_of, keys.values()))
-            raise ReleaseProblem(f"no key of {environment} is here: give --key with one of {names}")
 
 
 def _delegate(targets: Targets, environment: str, threshold: int) -> None:
