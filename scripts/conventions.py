@@ -1,7 +1,7 @@
 """Checks what a program can check of how this repository is written: `python -m scripts.conventions`.
 
-Four rules, each with its reason beside it. `scripts/test` runs them. Exit status 1 means that one was broken;
-each line of the output names the file, what is wrong and what to do.
+Each rule has its reason beside it. `scripts/test` runs them. Exit status 1 means that one was broken; each
+line of the output names the file, what is wrong and what to do.
 """
 
 from __future__ import annotations
@@ -25,6 +25,24 @@ TOPS: Final = ("actors", "transport", "scripts")
 
 MAY_IMPORT: Final = "May import: "
 """Begins the second sentence of a package: what the import contracts in pyproject.toml enforce."""
+
+MOST_LINES: Final = 40
+"""Lines of one function. What is longer holds several steps: give each a name."""
+
+MOST_METHODS: Final = 20
+"""Methods of one class. Beyond, a part of it has a state of its own: make that a class."""
+
+MOST_PARAMETERS: Final = 6
+"""Parameters of one function, self aside. Beyond, callers mix them up: pass a record."""
+
+FIXED: Final = ("migrations", "versions")
+"""The end of folders whose files never change, however long: their digests are recorded."""
+
+EXCEPTED: Final = {
+    "BaseClient.__init__": "people write it by the names of its parameters, each of which has a default",
+    "RouterSocket": "each message passes it twice, and a call of a part would cost as much as its work",
+}
+"""What may have more parameters or methods, each with the reason."""
 
 PAST: Final = frozenset({"conventions.py", "test_conventions.py", "CHANGELOG.md"})
 """Files that speak of words given up; so do the decision records."""
@@ -55,6 +73,7 @@ def problems() -> Iterator[str]:
     yield from unnamed_packages(files)
     yield from unlayered_packages(files)
     yield from words_that_came_back(files)
+    yield from large_definitions(files)
 
 
 def tracked() -> list[Path]:
@@ -122,6 +141,48 @@ def words_that_came_back(files: list[Path]) -> Iterator[str]:
             for found in left.finditer(line):
                 which = int(str(found.lastgroup)[1:])
                 yield f"{path}:{number}: {found[0]!r} came back: {instead[which]}"
+
+
+def large_definitions(files: list[Path]) -> Iterator[str]:
+    """Functions that are too long or take too much, and classes with too many methods."""
+    for path in files:
+        is_code = path.suffix == ".py" and path.parts[0] in TOPS
+        if is_code and path.parent.parts[-2:] != FIXED:
+            for where, node in definitions(ast.parse((ROOT / path).read_text()), path):
+                if problem := size_problem(node, where.rpartition(" ")[2]):
+                    yield f"{where}: {problem}"
+
+
+def definitions(tree: ast.AST, path: Path, owner: str = "") -> Iterator[tuple[str, ast.stmt]]:
+    """Every class and function with where it is, such as `actors/errors.py:7 NotFound.__init__`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, (ast.ClassDef, *FUNCTIONS)):
+            name = f"{owner}{node.name}"
+            yield f"{path}:{node.lineno} {name}", node
+            yield from definitions(node, path, f"{name}.")
+        else:
+            yield from definitions(node, path, owner)
+
+
+FUNCTIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def size_problem(node: ast.stmt, name: str) -> str | None:
+    """Return what is too large of a class or a function; None if nothing is."""
+    if isinstance(node, ast.ClassDef):
+        methods = sum(isinstance(each, FUNCTIONS) for each in node.body)
+        if methods > MOST_METHODS and name not in EXCEPTED:
+            return f"{methods} methods; make a part of it a class, {MOST_METHODS} are the most"
+        return None
+    assert isinstance(node, FUNCTIONS)
+    lines = (node.end_lineno or node.lineno) - node.lineno + 1
+    if lines > MOST_LINES:
+        return f"{lines} lines; give its steps names, {MOST_LINES} are the most"
+    given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    count = sum(each.arg not in ("self", "cls") for each in given)
+    if count > MOST_PARAMETERS and name not in EXCEPTED:
+        return f"{count} parameters; pass a record, {MOST_PARAMETERS} are the most"
+    return None
 
 
 def main() -> int:

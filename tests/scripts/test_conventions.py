@@ -9,7 +9,11 @@ import pytest
 from scripts import conventions
 from scripts.conventions import (
     LEFT,
+    MOST_LINES,
+    MOST_METHODS,
     MOST_MODULES,
+    MOST_PARAMETERS,
+    large_definitions,
     unlayered_packages,
     unnamed_packages,
     wide_folders,
@@ -98,3 +102,32 @@ def test_a_breach_shows_in_the_exit_status(
     assert "actors/log/__init__.py" in capsys.readouterr().out
     write(root, "actors/log/__init__.py", GOOD)
     assert conventions.main() == 0
+
+
+def test_a_function_a_class_and_parameters_have_a_most(root: Path) -> None:
+    """One more than allowed is named, in its class; what never changes may be longer."""
+    long = "def f():\n" + "    x = 1\n" * MOST_LINES
+    wide = "def g(" + ", ".join(f"p{number}" for number in range(MOST_PARAMETERS + 1)) + "): ...\n"
+    methods = "class C:\n" + "".join(f"    def m{n}(self): ...\n" for n in range(MOST_METHODS + 1))
+    fits = "class D:\n" + "".join(f"    def m{n}(self): ...\n" for n in range(MOST_METHODS))
+    files = [
+        write(root, "actors/a.py", long + wide + methods + fits),
+        write(root, "actors/migrations/versions/0001.py", long),
+        write(root, "tests/a.py", long),
+    ]
+    assert list(large_definitions(files)) == [
+        "actors/a.py:1 f: 41 lines; give its steps names, 40 are the most",
+        "actors/a.py:42 g: 7 parameters; pass a record, 6 are the most",
+        "actors/a.py:43 C: 21 methods; make a part of it a class, 20 are the most",
+    ]
+
+
+def test_a_method_in_a_class_is_named_with_it_and_self_is_no_parameter(root: Path) -> None:
+    """Six besides self are allowed; a reason excepts one by its whole name."""
+    named = ", ".join(f"p{number}" for number in range(MOST_PARAMETERS))
+    text = f"class C:\n    def m(self, {named}): ...\n    def n(self, *, {named}, q): ...\n"
+    files = [write(root, "transport/a.py", text)]
+    [problem] = large_definitions(files)
+    assert problem.startswith("transport/a.py:3 C.n: 7 parameters")
+    excepted = text.replace("class C", "class BaseClient").replace("def n", "def __init__")
+    assert list(large_definitions([write(root, "transport/a.py", excepted)])) == []
