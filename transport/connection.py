@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import os
 import socket as sockets
 import struct
@@ -43,9 +42,11 @@ DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0
 NO_ADDRESS: Final = struct.pack("=H14x", sockets.AF_UNSPEC)
 """Address for connect(2) by which Linux resets a TCP connection and drops what was not read of it."""
 
-LIBC: Final = ctypes.CDLL(None)
+LIBC: Final = ctypes.PyDLL(None)
+"""Calls without giving the interpreter up: each time another thread could keep it for half a millisecond."""
 
-COUNT: Final = struct.Struct("=i")
+EAGER_BYTES: Final = 16 * 1024
+"""Unhandled bytes of a peer without a valid token that are as usual: its first message, or a few."""
 
 BURST_SECONDS: Final = 10
 """Seconds' worth of new connections that may come at once: after a restart all clients reconnect."""
@@ -76,6 +77,8 @@ class Bounds(NamedTuple):
 
     They may be tens of thousands of messages; beyond it those with most are reset.
     """
+    eager_strangers: int = 64
+    """Peers without a valid token so far that have more than EAGER_BYTES unhandled; more are reset."""
     unread: int = 16 * 1024**2
     """Unread bytes of replies to one peer; beyond it its requests are refused.
 
@@ -294,19 +297,20 @@ class Connection:
 
     def cut(self) -> None:
         """Reset the connection: data on its way to or from the peer is lost, and ZeroMQ closes its side."""
-        with contextlib.suppress(OSError):  # it is closed already
-            self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, LINGER_NOTHING)
-            if self.is_tcp:
-                self._disconnect()
-            self._socket.shutdown(sockets.SHUT_RDWR)
+        if not (self.is_tcp and self._disconnect()):
+            with contextlib.suppress(OSError):  # it is closed already
+                self._socket.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, LINGER_NOTHING)
+                self._socket.shutdown(sockets.SHUT_RDWR)
         self.discard_input()
 
-    def _disconnect(self) -> None:
+    def _disconnect(self) -> bool:
         """Drop what the kernel has received and ZeroMQ not read, which it would read to the end otherwise."""
-        descriptor = self._socket.fileno()
-        unread = fcntl.ioctl(descriptor, termios.FIONREAD, bytes(COUNT.size))
-        if LIBC.connect(descriptor, NO_ADDRESS, len(NO_ADDRESS)) == 0:
-            self.total -= COUNT.unpack(unread)[0]
+        descriptor, unread = self._socket.fileno(), ctypes.c_int()
+        LIBC.ioctl(descriptor, termios.FIONREAD, ctypes.byref(unread))
+        if LIBC.connect(descriptor, NO_ADDRESS, len(NO_ADDRESS)) != 0:
+            return False
+        self.total -= unread.value
+        return True
 
     def leave(self) -> None:
         """Note that the peer has left, and close the descriptor."""

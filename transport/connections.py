@@ -22,7 +22,14 @@ from typing import Final, NamedTuple
 import structlog
 import zmq
 
-from transport.connection import BOUNDS, AcceptLimiter, Bounds, Connection, Tally
+from transport.connection import (
+    BOUNDS,
+    EAGER_BYTES,
+    AcceptLimiter,
+    Bounds,
+    Connection,
+    Tally,
+)
 from transport.departed import DepartedPeers, Resets
 
 log = structlog.get_logger()
@@ -279,7 +286,10 @@ class Connections:
         begun = {each: size for each, size in held.items() if each.tally is None}
         self._enforce(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
         strangers = {each: size for each, size in held.items() if is_stranger(each)}
-        self._enforce(strangers, bounds.unhandled, bounds.strangers, reason)
+        senders = {each: size for each, size in strangers.items() if each.tally is not None}
+        self._enforce(senders, bounds.unhandled, bounds.strangers, reason)
+        eager = {each: 1 for each, size in strangers.items() if size > EAGER_BYTES}
+        self._enforce(eager, 1, bounds.eager_strangers, "too many strangers sent much at once")
         return self._departed.left_over + self._enforce(held, bounds.unhandled, room, reason)
 
     def _enforce(self, held: dict[Connection, int], each_most: int, most: int, reason: str) -> int:
@@ -295,8 +305,8 @@ class Connections:
 
 
 def is_stranger(connection: Connection) -> bool:
-    """Return whether a peer has sent messages, and no valid token so far."""
-    return connection.tally is not None and not connection.tally.is_known
+    """Return whether no valid token has come from a peer so far."""
+    return connection.tally is None or not connection.tally.is_known
 
 
 def shortest_pause(load: Load, took: float) -> float:

@@ -10,7 +10,7 @@ from transport.connection import Tally
 HEAVY_BYTES: Final = 8 * 1024
 """Bytes of a body after which all frames of its connection in the batch wait behind those of others."""
 
-MAX_STRANGERS: Final = 16
+MAX_STRANGERS: Final = 4
 """Deferred frames of strangers in one batch: handling each takes about as long as reading fifty."""
 
 MAX_STRANGERS_BYTES: Final = 64 * 1024

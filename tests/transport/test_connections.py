@@ -111,6 +111,27 @@ def test_strangers_are_bounded_in_all_and_who_is_known_is_not_counted_among_them
     assert harness.mailbox.connections.cut[SENT] < len(strangers) + 1
 
 
+def test_of_strangers_with_much_to_read_only_so_many_stay(
+    make: Callable[..., SocketHarness],
+) -> None:
+    """Others may hold as much; strangers with little are not counted."""
+    harness = make(BOUNDS._replace(eager_strangers=2))
+    known, small, *eager = [harness.peer() for _ in range(6)]
+    harness.mailbox.trust(harness.served(known))
+    for each in (small, *eager):
+        harness.served(each)
+    for each in (known, *eager):
+        for _ in range(3):
+            each.send(bytes(10_000))
+    small.send(b"little")
+    reason = "too many strangers sent much at once"
+    until(lambda: harness.mailbox.connections.cut[reason] == 2, "two connections that are cut off")
+
+    harness.served(known)
+    harness.served(small)
+    assert harness.mailbox.connections.cut.total() == 2
+
+
 def test_what_a_peer_has_sent_that_is_cut_off_is_not_read_to_its_end() -> None:
     """The kernel drops it, and resets the connection."""
     server = sockets.create_server(("127.0.0.1", 0))
