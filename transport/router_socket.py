@@ -91,6 +91,8 @@ class RouterSocket:
             SimpleQueue()
         )  # never filled: waits less than poll's 1 ms
         self._dropped = 0  # messages dropped unread since the last pause
+        self.turn_seconds = TURN_SECONDS
+        """Processor time of one turn, in seconds; its owner may shorten turns for a while."""
         self._turn_started = float("inf")  # thread time at which the last turn began
         self._asleep: deque[None] = deque()  # one element while the owner waits and wants a wakeup
         self._unsent: dict[bytes, deque[list[bytes]]] = {}
@@ -220,7 +222,7 @@ class RouterSocket:
 
     def _adapt(self) -> None:
         """Halve the batch if the last turn took too long, because other messages wait until a turn ends."""
-        if time.thread_time() - self._turn_started > TURN_SECONDS:
+        if time.thread_time() - self._turn_started > self.turn_seconds:
             self._max_frames = max(MIN_FRAMES, self._max_frames // 2)
         elif self._max_frames < MAX_FRAMES:
             self._max_frames = min(MAX_FRAMES, self._max_frames + MIN_FRAMES)

@@ -146,11 +146,9 @@ def all_frames(peers: Peers, count: int) -> list[list[Frame]]:
     return portions
 
 
-def test_where_frames_take_long_a_turn_has_fewer(
-    peers: Peers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_frames_take_long_a_turn_has_fewer(peers: Peers) -> None:
     """Whatever the machine's speed: here each turn is taken for too long."""
-    monkeypatch.setattr("transport.router_socket.TURN_SECONDS", -1.0)
+    peers.mailbox.turn_seconds = -1.0
     client = peers.connect(b"a")
     for n in range(2 * MAX_FRAMES):
         client.send(b"%d" % n)

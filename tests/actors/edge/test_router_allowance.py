@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from actors.edge.allowance import MAX_REFUSALS
+from actors.edge.router import WARY_TURN_SECONDS
 from actors.settings import UNLIMITED, Rates
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.raw_client import Encoding, Map, RawClient
 from transport.frames import HEAVY_BYTES
+from transport.router_socket import TURN_SECONDS
 
 MARK: Map = {"tenant": "acme", "token": "ann", "action": "marks.add"}
 """Of a member of acme."""
@@ -229,3 +231,13 @@ def test_a_connection_is_known_from_its_first_valid_token() -> None:
         assert member.ask(**MARK)["ok"]
         known = [each.is_known for each in reception.mailbox.socket._tallies.values()]
         assert sorted(known) == [False, True]
+
+
+@pytest.mark.usefixtures("patient")
+def test_turns_are_short_while_somebody_owes_time() -> None:
+    """A flood's messages fill every turn; others' messages are passed on at the end of one."""
+    with served(SOON_SPENT) as (reception, raw_client):
+        assert reception.mailbox.socket.turn_seconds == TURN_SECONDS
+        for _ in range(3):
+            raw_client.ask(**{**MARK, "action": "no.such_action"})
+        assert reception.mailbox.socket.turn_seconds == WARY_TURN_SECONDS
