@@ -71,6 +71,10 @@ _FAST_BODY_BYTES = 64 * 1024
 _FAST_MAPS = 16
 """A body of no more bytes and maps is within a reply's limits of length, depth and values."""
 
+_FLAT_TYPES = frozenset({str, int, bool, type(None)})
+_UINT64 = b"\xcf"
+"""How msgpack begins an integer above 32 bits; it may be one above signed 64 bits."""
+
 _NUL = {"msgpack": b"\0", "json": b"\\u0000"}
 """Bytes that a body has if any of its texts holds NUL."""
 
@@ -170,7 +174,7 @@ def encode_between(
         return encode(whole(), "msgpack")
     try:
         packed: bytes = packb(result)
-        if _is_small(packed, result):
+        if _is_small(packed, result) or _is_flat(packed, result):
             return head + packed + tail
     except (TypeError, ValueError, OverflowError):
         return encode(whole(), "msgpack")
@@ -276,6 +280,22 @@ def _is_small(body: bytes, content: dict[str, Any]) -> bool:
     if len(rest) > _FAST_MAPS or rest.translate(None, _SMALL_MAPS):
         return False
     return _maps(content) == len(rest)
+
+
+def _is_flat(packed: bytes, content: dict[str, Any]) -> bool:
+    """Return whether the values' types prove the same of a map that holds no other container.
+
+    An id of several bytes may look like the header of one. What may hold a NUL, or an integer outside signed
+    64 bits, is left to the walk: a byte shows it.
+    """
+    "".join(content)
+    return (
+        len(packed) <= _FAST_BODY_BYTES
+        and len(content) <= REPLIES.map
+        and _FLAT_TYPES.issuperset(map(type, content.values()))
+        and _NUL["msgpack"] not in packed
+        and _UINT64 not in packed
+    )
 
 
 def _maps(container: dict[str, Any]) -> int:
