@@ -154,7 +154,9 @@ class FailureDetector:
             self._callers[tenant] = None
         if self.by_tenant and (counts := self.by_tenant.get(tenant)) is not None:
             counts.calls += 1
-        return Running(next(self._calls), time.monotonic(), trace_id, tenant, self)
+        # Past the constructor made of Python: each message has a call.
+        fields = (next(self._calls), time.monotonic(), trace_id, tenant, self)
+        return tuple.__new__(Running, fields)
 
     def finish(self, running: Running) -> None:
         """Finish a call, whatever its outcome."""

@@ -36,6 +36,9 @@ class StoredReplies:
         self._mail: Sequence[Any] = ()
         self._known: dict[tuple[str, str], Stored | None] = {}
         self._new: list[ReplyRow] = []
+        self._moment = (
+            0  # when the first of the turn's replies was made, in seconds since the epoch
+        )
 
     def begin(self, mail: Sequence[Any], *, at_once: bool) -> None:
         """Begin a turn, or begin it again: nothing of it is stored yet.
@@ -87,7 +90,9 @@ class StoredReplies:
         caller, id_ = work.principal.caller, work.request.id
         if self._at_once:
             self._known[caller, id_] = digest, body
-            self._new.append((caller, id_, digest, body, int(database.age())))
+            if not self._new:
+                self._moment = int(database.age())
+            self._new.append((caller, id_, digest, body, self._moment))
         else:
             database.replies.store(caller, id_, digest, body, database.age())
 
