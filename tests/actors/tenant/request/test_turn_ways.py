@@ -1,0 +1,76 @@
+"""Nearly all messages go a short way. That they do is counted here, since a test of times could not tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.index.parser import read_index
+from actors.routing.table import RoutingTable
+from actors.screening.screener import Screener
+from actors.tenant.database.statements import FallbackPath
+from tests.actors.tenant.turn_harness import TurnHarness
+from transport import codec
+
+DESK = RoutingTable.build(read_index(Path(__file__).parents[4] / "registry.toml"), "local-dev")
+
+NAMES = ("Ada Lovelace", "North & Sons", "Zoë Çelik", "O-Neill, 2nd @ home")
+"""Names that no rule of the screening has to be asked about one by one."""
+
+LONG_WAYS = (
+    (FallbackPath, "rows"),
+    (FallbackPath, "count"),
+    (Screener, "find"),
+    (codec, "_checked"),
+)
+"""SQLAlchemy's own path, a text screened by itself, and a reply walked value by value."""
+
+ODD = (207, 256)
+"""Ids of contacts with a byte that might be a NUL, or begin an integer of 64 bits: walked."""
+
+Taken = Counter[str]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[TurnHarness]:
+    made = TurnHarness(tmp_path, DESK)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Taken:
+    """How often each of the long ways was taken."""
+    counted: Taken = Counter()
+
+    def counting(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def count(*given: Any) -> Any:
+            counted[name] += 1
+            return original(*given)
+
+        return count
+
+    for owner, name in LONG_WAYS:
+        monkeypatch.setattr(owner, name, counting(name, getattr(owner, name)))
+    return counted
+
+
+def test_adds_and_gets_go_the_short_way_once_their_statements_were_met(
+    desk: TurnHarness, taken: Taken
+) -> None:
+    """Also with ids of two bytes, some of which look like headers of maps."""
+    names = [f"{name} {n}" for n in range(75) for name in NAMES]
+    desk.turn(*(desk.request("contacts.add", name=name) for name in names[:2]))
+    desk.turn(*(desk.request("contacts.get", id=1) for _ in range(2)))
+    assert taken["count"] + taken["rows"] > 0
+    taken.clear()
+    replies = desk.turn(*(desk.request("contacts.add", name=name) for name in names[2:]))
+    assert [reply.ok for reply in replies] == [True] * len(names[2:])
+    replies = desk.turn(*(desk.request("contacts.get", id=1 + n) for n in range(200)))
+    assert [reply.result["name"] for reply in replies if reply.result] == names[:200]
+    assert taken.pop("_checked") == len(ODD)
+    assert not taken
