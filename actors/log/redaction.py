@@ -60,6 +60,9 @@ MIN_SECRET_LENGTH = 4
 CACHED_LENGTH = 64
 """Characters of a name, at most, whose verdict is remembered: names come from outside."""
 
+MOST_NAMES = 1000
+"""Names within one request whose descriptions are remembered: a thousand rows have the same ones."""
+
 TOKEN_START = "tnt_"  # noqa: S105 - what every token begins with, and no token
 """What tokens of ours begin with."""
 
@@ -107,7 +110,10 @@ def redact(
 
 def mask_tokens(text: object) -> str:
     """The text without tokens of ours and without logins in addresses, and fit to be sent."""
-    return _TOKEN.sub(f"{TOKEN_START}{SECRET}", _LOGIN.sub(f"{SECRET}@", fit_text(text)))
+    shown = fit_text(text)
+    if "://" in shown:
+        shown = _LOGIN.sub(f"{SECRET}@", shown)
+    return _TOKEN.sub(f"{TOKEN_START}{SECRET}", shown) if TOKEN_START in shown else shown
 
 
 def mask_secrets(text: str, hide: frozenset[str] = NO_NAMES) -> str:
@@ -134,8 +140,7 @@ def _without_values(text: str, hide: frozenset[str]) -> Iterator[str]:
 
 def is_secret_name(name: str) -> bool:
     """Whether a name looks like that of a secret, however it is spelt."""
-    letters = normalise_name(name)
-    return any(part in letters for part in SECRET_NAMES)
+    return _is_judged_secret(name) if len(name) <= CACHED_LENGTH else _tells_secret(_letters(name))
 
 
 def normalise_name(name: str) -> str:
@@ -153,6 +158,15 @@ def _letters(name: str) -> str:
 
 
 _folded = lru_cache(maxsize=4096)(_letters)
+
+
+def _tells_secret(letters: str) -> bool:
+    return any(part in letters for part in SECRET_NAMES)
+
+
+@lru_cache(maxsize=4096)
+def _is_judged_secret(name: str) -> bool:
+    return _tells_secret(_letters(name))
 
 
 class Redaction:
@@ -176,6 +190,7 @@ class Redaction:
         self._schemas: Schemas = [] if source is None else [source]
         self._definitions: Mapping[str, Any] = {} if source is None else source.get("$defs", {})
         self._applied: dict[tuple[int, ...], tuple[Schemas, Schemas]] = {}
+        self._named_by: dict[tuple[int, str], Schemas] = {}
         self._hide = hide
         self._secrets: set[str] = set() if secrets is None else secrets
         """Texts that were taken out; more than MOST_SECRETS of them are not kept."""
@@ -208,20 +223,29 @@ class Redaction:
         }
 
     def _named(self, name: str, value: Any, schemas: Schemas, depth: int) -> Any:
-        inner = [each for schema in schemas for each in _of_property(schema, name)]
-        shown = self._described(value, inner, depth)
+        shown = self._described(value, self._of_name(name, schemas), depth)
         if self._hide and value is not None and normalise_name(name) in self._hide:
             return self._masked(value)
         if is_secret_name(name):
             return self._mask_named(value, shown)
         return shown
 
+    def _of_name(self, name: str, schemas: Schemas) -> Schemas:
+        """What describes the value of this name, of schemas that `_known` has returned."""
+        key = id(schemas), name
+        found = self._named_by.get(key)
+        if found is None:
+            found = [each for schema in schemas for each in _of_property(schema, name)]
+            if len(self._named_by) < MOST_NAMES:
+                self._named_by[key] = found
+        return found
+
     def _value(self, value: Any, schemas: Schemas, depth: int) -> Any:
         known = self._known(schemas)
         if value is not None and self._is_withheld(value, known):
             return self._masked(value)
         if type(value) is str:  # nearly all are, and asking what else it may be takes longer
-            return _scalar(value)
+            return mask_tokens(value)
         if isinstance(value, Mapping | list | tuple) and depth > MAX_DEPTH:
             return "(too deep)"
         if isinstance(value, Mapping):

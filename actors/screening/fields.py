@@ -6,9 +6,9 @@ something matches is each looked at by itself, which decides.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from actors.errors import Rejected
@@ -33,6 +33,9 @@ MOST_DEPTH: Final = 64
 
 MOST_FINDINGS: Final = 20
 """Fields that a refusal names."""
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+"""The schema of what no schema describes."""
 
 Place = tuple[str | int, ...]
 
@@ -97,7 +100,7 @@ class FieldScreen:
     def find(self, value: Mapping[str, Any]) -> list[Finding]:
         """Return the fields that break a rule, whatever its state."""
         if self._flat is None:
-            texts = list(texts_of(value, self._source, self._source, ()))
+            texts = list(texts_of(value, self._source, Descriptions(self._source), ()))
             if self._are_harmless(texts):
                 return []
         elif self._is_flat_harmless(value):
@@ -119,10 +122,10 @@ class FieldScreen:
         return True
 
     def _are_harmless(self, texts: Iterable[Text]) -> bool:
-        by_kind: dict[str, list[str]] = {}
-        for _, text, kind in texts:
-            by_kind.setdefault(kind, []).append(text)
-        return all(itertools.starmap(self._screener.is_harmless, by_kind.items()))
+        by_kind: dict[str, dict[str, None]] = {}
+        for _, text, kind in texts:  # a thousand rows have the same names
+            by_kind.setdefault(kind, {})[text] = None
+        return all(self._screener.is_harmless(kind, list(each)) for kind, each in by_kind.items())
 
     def _findings(self, text: Text) -> Iterator[Finding]:
         for rule in self._screener.find(text.text, text.kind):
@@ -199,34 +202,59 @@ def kind_of(schema: Mapping[str, Any]) -> str | None:
     return "line" if is_line else "text"
 
 
+class Described(NamedTuple):
+    """A schema with what it refers to, and the kind of a text that it describes."""
+
+    stated: Mapping[str, Any]
+    """As the index has it; held, so that no other schema gets its address."""
+    whole: Mapping[str, Any]
+    kind: str | None
+
+
+class Descriptions:
+    """The schemas of one message's values, each looked up once: a thousand rows have the same."""
+
+    def __init__(self, root: Mapping[str, Any]) -> None:
+        self._root = root
+        self._found: dict[int, Described] = {}
+
+    def of(self, schema: Mapping[str, Any]) -> Described:
+        """Return what a schema says."""
+        found = self._found.get(id(schema))
+        if found is None:
+            whole = resolved(schema, self._root)
+            found = self._found[id(schema)] = Described(schema, whole, kind_of(whole))
+        return found
+
+
 def texts_of(
-    value: Any, schema: Mapping[str, Any], root: Mapping[str, Any], place: Place
+    value: Any, schema: Mapping[str, Any], descriptions: Descriptions, place: Place
 ) -> Iterator[Text]:
     """Yield the strings of a value with the kinds of their fields, and names that a schema leaves open."""
     if len(place) > MOST_DEPTH:
         return
+    _, whole, kind = descriptions.of(schema)
     if isinstance(value, str):
-        kind = kind_of(resolved(schema, root))
         if kind is not None:
             yield Text(place, value, kind)
     elif isinstance(value, Mapping):
-        whole = resolved(schema, root)
-        properties = whole.get("properties", {})
+        properties = whole.get("properties", NOTHING)
         for name, each in value.items():
             if name not in properties:
                 yield Text((*place, name), str(name), "line")
-            yield from texts_of(each, below(whole, properties, name), root, (*place, name))
+            inner = below(whole, properties, name)
+            yield from texts_of(each, inner, descriptions, (*place, name))
     elif isinstance(value, list | tuple):
-        items = resolved(schema, root).get("items")
-        inner = items if isinstance(items, Mapping) else {}
+        items = whole.get("items")
+        inner = items if isinstance(items, Mapping) else NOTHING
         for at, each in enumerate(value):
-            yield from texts_of(each, inner, root, (*place, at))
+            yield from texts_of(each, inner, descriptions, (*place, at))
 
 
 def below(whole: Mapping[str, Any], properties: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """Return the schema of one member of an object; an empty one if nothing describes it."""
     found = properties.get(name, whole.get("additionalProperties"))
-    return found if isinstance(found, Mapping) else {}
+    return found if isinstance(found, Mapping) else NOTHING
 
 
 def resolved(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:

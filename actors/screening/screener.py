@@ -108,7 +108,7 @@ class Screener:
     def _is_unsuspected(self, kind: str, texts: Sequence[str]) -> bool:
         """Return whether a field of the kind may hold each character, and the library finds nothing."""
         foreign, library = _FOREIGN[kind], self._library
-        if any(foreign.search(text) is not None for text in texts):
+        if foreign.search("".join(texts)) is not None:
             return False
         if library is None:
             return True

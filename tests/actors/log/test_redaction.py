@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.log import redaction
 from actors.log.redaction import (
     ALL_SECRET,
     MAX_BYTES,
@@ -522,7 +523,28 @@ def test_of_an_action_that_is_not_there_only_names_are_shown() -> None:
 
 def test_of_a_request_about_which_nothing_is_known_nothing_is_said() -> None:
     """As of one that ended its actor."""
-    redaction = Redaction(ALL_SECRET)
-    redaction.params({"a": "text-1", "b": {"c": ["text-2"]}})
+    walk = Redaction(ALL_SECRET)
+    walk.params({"a": "text-1", "b": {"c": ["text-2"]}})
 
-    assert redaction.text("text-1 and text-2") == f"{SECRET} and {SECRET}"
+    assert walk.text("text-1 and text-2") == f"{SECRET} and {SECRET}"
+
+
+def test_of_a_thousand_rows_each_name_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many times as there are names; a secret in any of them is found all the same."""
+    asked: list[str] = []
+
+    def counted(schema: Any, name: str) -> Any:
+        asked.append(name)
+        return of_property(schema, name)
+
+    of_property = redaction._of_property
+    monkeypatch.setattr(redaction, "_of_property", counted)
+    row = {"type": "object", "properties": {"pin": {"type": "string", "writeOnly": True}}}
+    source = {"type": "object", "properties": {"rows": {"type": "array", "items": row}}}
+    rows = [{"name": f"n{number}", "pin": NEEDLE, "password": NEEDLE} for number in range(1000)]
+
+    found = Redaction(source).redact({"rows": rows})
+
+    assert found["rows"][999] == {"name": "n999", "pin": SECRET, "password": SECRET}
+    assert NEEDLE not in json.dumps(found)
+    assert sorted(asked) == ["name", "password", "pin", "rows"]

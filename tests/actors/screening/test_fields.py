@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from actors.errors import Rejected
+from actors.screening import fields
 from actors.screening.fields import FieldException, FieldScreen, Screening, field_screen, kind_of
 from actors.screening.libinjection import load
 from actors.screening.rules import KINDS, Rule, built_in_rules
@@ -209,3 +210,19 @@ def test_params_without_text_have_no_screen() -> None:
     numbers = {**FLAT, "properties": {"age": {"type": "integer"}, "state": {"enum": ["a", "b"]}}}
     assert field_screen("shop.add", numbers, Screening()) is None
     assert field_screen("shop.add", FLAT, Screening()) is not None
+
+
+def test_of_a_thousand_rows_each_schema_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Mapping[str, Any]] = []
+
+    def counted(schema: Mapping[str, Any]) -> str | None:
+        asked.append(schema)
+        return kind_of(schema)
+
+    monkeypatch.setattr(fields, "kind_of", counted)
+    rows = [{"name": f"Ada {n}", "more": f"O-Neill {n}"} for n in range(1000)]
+    assert passes(DEEP, {"rows": rows, "open": {"a": "b"}})
+    assert len(asked) <= 6
+    asked.clear()
+    refusal(DEEP, {"rows": [*rows, {"name": ATTACK}]})
+    assert len(asked) <= 6
