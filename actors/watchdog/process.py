@@ -17,6 +17,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -99,14 +100,14 @@ def format_line(content: bytes, seconds: float) -> bytes:
     """Return the report as a line of the server's log. The call that began first is taken for the cause."""
     oldest = min(calls_in(content), default=None)
     event = {
-        "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": "critical",
         "event": "interpreter stalled",
         "source": "watchdog",
         "seconds": round(seconds, 1),
-        **(oldest.log_fields() if oldest else {"action": "none of a tenant's"}),
+        **(oldest.log_fields() if oldest else {"running": "no tenant's function"}),
     }
-    return json.dumps(event).encode() + b"\n"
+    return json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
 
 def write_line(line: bytes, file: Path) -> None:
