@@ -18,6 +18,7 @@ from actors.assembly import identity
 from actors.assembly.companion_process import DASHBOARD, GATEWAY, CompanionProcess
 from actors.assembly.provisioning import TOKEN_FILE
 from actors.assembly.system import System
+from actors.assembly.unnoted import require_related
 from actors.environments import read_environment
 from actors.errors import ActionError, SettingsError, TenantryError
 from actors.host import disk_errors
@@ -86,6 +87,7 @@ def run(settings: Settings, events: Events, signals: Signals, *, ends_with_termi
             served = served._replace(states=settings.states)
             if not settings.adopt:
                 identity.require_own(settings.data, served)
+                require_related(settings.data, settings.registry)
         missing = require_whole(settings)
         system = System(settings, events=events)
         if missing is not None:
