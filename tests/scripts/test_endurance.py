@@ -56,9 +56,7 @@ SYNCS = syncs.FULL._replace(tenants=2, writes=20, orders=2)
 MEMORY = memory.FULL._replace(parts=15_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
 HANGING = hanging_connector.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
-SIEGE = siege.FULL._replace(
-    seconds=3.0, least_ms=60_000.0, shapes="leave,greedy,deaf,http,heavy,flood:60"
-)
+SIEGE = siege.FULL._replace(seconds=2.0, least_ms=60_000.0, shapes="leave,deaf,heavy,flood:60")
 INTENT = intent.FULL._replace(calm=0.2, slow="30ms", rate=50.0, least_ms=60_000.0)
 FAILING = failing_version.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 

@@ -1,10 +1,11 @@
 """Hostile peers, with one token or none: the server lives in bounded memory and serves another tenant.
 
-The peers share the machine's processors with the server, and what they take is not taken off. So there are
-two figures to compare with, each from before and after all shapes: `calm`, and `burnt`, while one process
-computes without end and sends nothing. Promises are judged by `calm`; how much of a processor each shape took
-is printed. On a busy machine no figure says much of the server: other processes' part is in all of them. If
-Linux groups processes by session (sched_autogroup), niceness means nothing between them.
+Each shape has a server of its own: one that had to reset many connections makes newcomers wait for minutes,
+and the next shape would not get in. The peers share the machine's processors with the server, and what they
+take is not taken off: it is printed, and is next to nothing. There are two figures to compare with, each from
+before and after the shape: `calm`, and `burnt`, while one process computes without end and sends nothing.
+Promises are judged by `calm`. On a busy machine no figure says much of the server: other processes' part is
+in all of them. If Linux groups processes by session (sched_autogroup), niceness means nothing between them.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ OWN: Final = {
     for name in ("tenant_rate", "connection_rate", "stranger_ms")
 }
 """The server's default limits: a benchmark's servers have none."""
+NO_LIMITS: Final = {"token_rate": 0, "tenant_rate": 0, "connection_rate": 0}
 
 
 class Plan(NamedTuple):
@@ -97,18 +99,14 @@ class ShapeResult(NamedTuple):
 
 
 def run(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Report:
-    """One shape after the other on one server, floods without a limit on another; ChildFailed, NoReply."""
+    """One shape after the other, each on a server of its own; ChildFailed, NoReply."""
     report = Report(f"siege: {plan.rate:g} requests/s of one tenant while others do their worst")
     shapes = plan.shapes.split(",")
-    unlimited = [each for each in shapes if each == "flood:0"]
     installation = Installation(folder, TENANTS, {**OWN, "token_rate": plan.limit})
-    limited = [each for each in shapes if each not in unlimited]
-    no_limits = {"token_rate": 0, "tenant_rate": 0, "connection_rate": 0}
-    for some, flags in ((limited, {}), (unlimited, no_limits)):
-        if some:
-            Trial(plan, installation, folder, progress, plan.seconds / len(shapes)).run(
-                some, flags, report
-            )
+    for shape in shapes:
+        flags = NO_LIMITS if shape == "flood:0" else {}
+        trial = Trial(plan, installation, folder, progress, plan.seconds / len(shapes))
+        trial.run(shape, flags, report)
     return report
 
 
@@ -130,28 +128,23 @@ class Trial:
         self._seconds = seconds
         self._calls = calls()
 
-    def run(self, shapes: list[str], flags: dict[str, int], report: Report) -> None:
-        """Each shape in turn; the first that ends the server is the last."""
+    def run(self, shape: str, flags: dict[str, int], report: Report) -> None:
+        """One shape on a new server."""
         server = self._installation.start({}, **flags)
         connection = LoadConnection(server.endpoint, self._installation.tokens)
         short = min(CALM, self._seconds / 2)
-        calm, burnt, seen = Window([], Counter()), Window([], Counter()), list[ShapeResult]()
+        calm, burnt = Window([], Counter()), Window([], Counter())
         try:
             steady(connection, self._calls, self._plan.rate, WARM_UP)
             self._compare(server, connection, short, calm, burnt)
-            before = server.usage().rss
-            for shape in shapes:
-                self._progress(shape)
-                seen.append(self._besieged(server, connection, shape, self._seconds))
-                if not seen[-1].is_alive:
-                    break
-            else:
+            self._progress(shape)
+            seen = self._besieged(server, connection, shape, self._seconds)
+            if seen.is_alive:
                 self._compare(server, connection, short, calm, burnt)
         finally:
             connection.close()
             server.end()
-        report.figure("burnt", f"p99 {burnt.percentile(0.99):.1f} ms")
-        self._report(calm, before, seen, report)
+        self._report(calm, burnt, seen, report)
 
     def _compare(
         self,
@@ -198,27 +191,26 @@ class Trial:
         arguments.append(f"--rate={float(times or 0) * self._plan.limit}")
         return Child("scripts.endurance.attackers", arguments, self._folder / f"{name}.log", HERE)
 
-    def _report(self, calm: Window, before: int, seen: list[ShapeResult], report: Report) -> None:
-        plan = self._plan
+    def _report(self, calm: Window, burnt: Window, seen: ShapeResult, report: Report) -> None:
+        plan, (shape, window, start, peak, is_alive, took) = self._plan, seen
         most = max(plan.ratio * calm.percentile(0.99), plan.least_ms)
-        report.figure("calm", f"p99 {calm.percentile(0.99):.1f} ms, {before / MEGABYTE:.0f} MB")
-        for shape, window, start, peak, is_alive, took in seen:
-            p99 = window.percentile(0.99)
-            report.figure(
-                shape,
-                f"p99 {p99:.1f} ms, {peak / MEGABYTE:.0f} MB at the most, "
-                f"{(peak - start) / MEGABYTE:.0f} more than before; took {took:.2f} processors",
-            )
-            report.promise(f"{shape}: the server lives", is_alive)
-            report.promise(
-                f"{shape}: {len(window.problems)} of the other tenant's requests went wrong, "
-                f"p99 at most {most:.0f} ms",
-                not window.problems and p99 <= most,
-            )
-            report.promise(f"{shape}: within {plan.memory / MEGABYTE:.0f} MB", peak <= plan.memory)
-            if shape == BEGIN:
-                grown = f"{shape}: {plan.growth / MEGABYTE:.0f} MB more than before at the most"
-                report.promise(grown, peak - start <= plan.growth)
+        p99 = window.percentile(0.99)
+        report.figure(
+            shape,
+            f"p99 {p99:.1f} ms, calm {calm.percentile(0.99):.1f}, burnt {burnt.percentile(0.99):.1f}; "
+            f"{peak / MEGABYTE:.0f} MB at the most, {(peak - start) / MEGABYTE:.0f} more than before; "
+            f"took {took:.2f} processors",
+        )
+        report.promise(f"{shape}: the server lives", is_alive)
+        report.promise(
+            f"{shape}: {len(window.problems)} of the other tenant's requests went wrong, "
+            f"p99 at most {most:.0f} ms",
+            not window.problems and p99 <= most,
+        )
+        report.promise(f"{shape}: within {plan.memory / MEGABYTE:.0f} MB", peak <= plan.memory)
+        if shape == BEGIN:
+            grown = f"{shape}: {plan.growth / MEGABYTE:.0f} MB more than before at the most"
+            report.promise(grown, peak - start <= plan.growth)
 
 
 def calls() -> Iterator[Call]:
