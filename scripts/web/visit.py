@@ -17,6 +17,7 @@ NAVIGATION: Final = (
     ("Tenants", "/tenants", "tenants.list"),
     ("Functions", "/functions", "functions.list"),
     ("Requests", "/requests", "requests.list"),
+    ("Releases", "/releases", "releases.list"),
     ("Connectors", "/connectors", "connectors.calls"),
     ("Errors", "/errors", "logs.errors"),
     ("Audit", "/audit", "logs.audit"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from actors.host.released import FOLDER, write_journal, write_record
 from tests.scripts.cli.console.conftest import Served
 from tests.scripts.web.conftest import Dashboard, People, Person, text_of
 from transport.client import Client
@@ -19,7 +22,7 @@ PLATFORM = (
     *("/requests", "/requests?sort=votes&state=open&tenant=acme", "/requests?published=1"),
     *("/connectors", "/connectors/outbox?tenant=acme", "/connectors/dead?tenant=acme"),
     *("/errors", "/errors?tenant=acme", "/audit", "/actors", "/actors?actor=registry"),
-    *("/stacks", "/developers", "/actions"),
+    *("/stacks", "/developers", "/actions", "/releases"),
 )
 
 OWNERS = (
@@ -30,7 +33,7 @@ OWNERS = (
 
 NOT_OWNERS = (
     *("/tenants", "/functions", "/functions/contacts.add", "/index", "/actors", "/stacks"),
-    *("/developers", "/tenants/globex", "/tenants/globex/people"),
+    *("/developers", "/tenants/globex", "/tenants/globex/people", "/releases", "/releases/shop-7"),
 )
 
 
@@ -149,6 +152,47 @@ def test_a_request_is_answered_by_a_form_and_its_tenant_reads_that(
     assert "Which columns?" in text_of(page)
     assert "requests.close" not in page
     assert "/actions/requests.close" in admin.page(f"/requests/{id}")
+
+
+def test_releases_lead_to_what_they_moved_and_for_whom(admin: Person, served: Served) -> None:
+    """Of the deploy that is under way there is the step."""
+    lay_out(served.data)
+    page = admin.page("/releases")
+    for link in ("/releases/shop-7", "/functions/contacts.add", "/requests/R-1"):
+        assert f'href="{link}"' in page
+    assert "too <slow>" in text_of(page)
+    assert "too <slow>" not in page
+    assert "shop-8 is being deployed since 2026-11-02T12:00:00+00:00; the latest step is moved" in (
+        " ".join(text_of(page).split())
+    )
+    page = admin.page("/releases/shop-7")
+    for word in ("0001_orders.py", "params.sku is required now", "0123abcd", "# shop-7"):
+        assert word in text_of(page)
+    assert "no release 'shop-9' was deployed here" in text_of(admin.page("/releases/shop-9"))
+
+
+def lay_out(data: Path) -> None:
+    """A release that went back, and the journal of a deploy that has not ended."""
+    move = {"kind": "function", "name": "contacts.add", "version": 1, "origin": "under user test"}
+    moves = [{**move, "to": "release", "requests": ["R-1"]}]
+    record = {"release": "shop-7", "sequence": 7, "folder": "7", "moves": moves}
+    folder = data / FOLDER / "7"
+    folder.mkdir(parents=True)
+    commit = {"id": "0123abcd", "date": "2026-11-01", "by": "Ada", "clean": True}
+    manifest = {"commit": commit, "migrations": [{"file": "0001_orders.py"}]}
+    manifest["breaks"] = ["params.sku is required now"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "RELEASE-NOTES.md").write_text("# shop-7")
+    back = {"taken_back": "2026-11-01T12:00:00+00:00", "why": "too <slow>"}
+    write_record(data, {**record, "deployed": "2026-11-01T11:00:00+00:00", **back})
+    begun: dict[str, Any] = {
+        "release": "shop-8",
+        "folder": "8",
+        "before": None,
+        "moves": [],
+        "step": "moved",
+    }
+    write_journal(data, {**begun, "began": "2026-11-02T12:00:00+00:00"})
 
 
 def test_a_time_that_is_said_as_ago_becomes_one_that_stays(admin: Person) -> None:
