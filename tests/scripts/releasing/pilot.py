@@ -28,6 +28,22 @@ code    = "shop.orders_place_{number}:place"
 request = "R-{number}"
 """
 
+SLOW = '''"""orders.place, which counts for long where the slow article is ordered."""
+
+import sqlalchemy as sa
+
+COUNT = sa.text(
+    "WITH RECURSIVE counted(n) AS (VALUES (0) UNION ALL SELECT n + 1 FROM counted WHERE n < :most) "
+    "SELECT count(*) FROM counted"
+)
+
+
+def place(ctx, params):
+    """Place an order."""
+    ctx.db.scalar(COUNT, {{"most": 1_000_000 if params.sku == "slow" else 1}})
+    return {{"cents": {number}}}
+'''
+
 FAILING = FUNCTION.replace("PRICE * {number}", "PRICE * {number} // 0")
 
 

@@ -21,12 +21,12 @@ from scripts.releasing.bundle import Bundle, packed
 from scripts.releasing.deploy import procedure, staging
 from scripts.releasing.deploy.command import bundle_of, main, releases_main, rollback_main
 from scripts.releasing.deploy.procedure import TakenBack, Unsettled
-from scripts.releasing.deploy.watch import Figures, compared
+from scripts.releasing.deploy.watch import LEAST_REQUESTS, Figures, compared
 from scripts.releasing.problem import ReleaseProblem
 from scripts.releasing.publish.command import main as release_main
 from tests.child import Child
 from tests.scripts.releasing.knife import Killed, Knife
-from tests.scripts.releasing.pilot import FAILING, Pilot, endpoint_of, price
+from tests.scripts.releasing.pilot import FAILING, SLOW, Pilot, endpoint_of, price
 from transport.client import Client
 from transport.errors import CallError
 
@@ -112,6 +112,7 @@ class TestOnARunningServer:
                     pilot, client, patch, does
                 )
         self.step_a_version_that_fails_takes_its_release_back_by_itself(pilot, client)
+        self.step_a_version_that_is_slow_takes_its_release_back_by_itself(pilot, client)
 
     def step_a_release_is_served_and_taken_back(
         self, pilot: Pilot, client: Client, capsys: pytest.CaptureFixture[str]
@@ -275,6 +276,25 @@ class TestOnARunningServer:
             pilot.deploy(bundle, 60.0, wait=wait)
         assert price(client) == 1000
         assert pilot.states() == {"orders.place@1": "release", "orders.place@2": "release"}
+
+    def step_a_version_that_is_slow_takes_its_release_back_by_itself(
+        self, pilot: Pilot, client: Client
+    ) -> None:
+        """It counts to a million for three of a hundred callers."""
+        pilot.write(5, SLOW)
+        bundle = pilot.build_after(2, "orders.place@5", sequence=5)
+        for _ in range(LEAST_REQUESTS):
+            price(client)
+
+        def wait(seconds: float) -> None:
+            """Let callers come while it watches."""
+            for number in range(LEAST_REQUESTS):
+                client.call("orders.place", {"sku": "slow" if number < 3 else "A-1"})
+
+        with pytest.raises(TakenBack, match=r"orders\.place is slower: p99 is"):
+            pilot.deploy(bundle, 600.0, wait=wait)
+        assert price(client) == 1000
+        assert current(pilot.data) == "2"
 
 
 class TestWatching:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actors.host.released import current, read_journal
+from scripts.releasing.deploy.place import Server
 from scripts.releasing.deploy.procedure import TakenBack
 from scripts.releasing.problem import ReleaseProblem
 from tests.child import Child
@@ -39,6 +42,7 @@ PICKY = (
 """
 )
 
+PICKY_AT_ONCE = PICKY.replace("0003", "0004").replace("0002", "0001").replace("0004", "0002")
 
 STRIDE = 5
 """Of the effects of a deploy, those at which it is killed: each takes a second or two."""
@@ -141,3 +145,94 @@ def step_tables_that_were_written_to_stay_migrated(pilot: Pilot) -> None:
     assert current(pilot.data) == "1"
     assert "orders0002" in tables(pilot)
     assert any("stay migrated" in line for line in pilot.said)
+
+
+class TestOneThatFailsAfterTheDryRun:
+    """Of several tenants: what was sound when it was tried is not any more when it is that tenant's turn."""
+
+    NAMES = ("acme", "globex", "initech", "umbrella")
+
+    @pytest.fixture
+    def pilot(self, tmp_path: Path) -> Pilot:
+        """An environment that serves a release which keeps orders, with a next one that has a migration."""
+        pilot = Pilot(tmp_path)
+        pilot.write(3, KEEPING)
+        pilot.deploy(pilot.build("orders.place@3"))
+        pilot.write(4)
+        pilot.shop.write("migrations/versions/0002_picky.py", PICKY_AT_ONCE)
+        pilot.build("orders.place@4")
+        return pilot
+
+    def test_all_go_back_or_all_that_can_and_it_goes_on_once_it_is_mended(
+        self, pilot: Pilot, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert pilot.last is not None
+        with pilot.start() as child:
+            child.ready()
+            tokens, files = self.tenants(pilot, child)
+            order = sorted(self.NAMES, key=lambda name: files[name].name)
+            first, fails, *_ = order
+
+            def ask(name: str) -> None:
+                with Client(endpoint_of(pilot), tenant=name, token=tokens[name]) as client:
+                    client.call("orders.place", {"sku": "A-1"})
+
+            with monkeypatch.context() as patch:
+                before(patch, "migrations.apply", lambda: ask(fails))
+                with pytest.raises(
+                    TakenBack, match=rf"apply 2 stopped\): {fails}: .*there are orders"
+                ):
+                    pilot.deploy(pilot.last)
+            assert "  migrating: 1 of 4 tenants" in pilot.said
+            assert [self.revisions(files[name]) for name in order] == [1, 1, 1, 1]
+            assert (current(pilot.data), pilot.states()["orders.place@3"]) == ("1", "release")
+            self.forget(files[fails])
+            with monkeypatch.context() as patch:
+                before(patch, "migrations.apply", lambda: ask(fails))
+                before(patch, "migrations.restore", lambda: ask(first))
+                with pytest.raises(TakenBack):
+                    pilot.deploy(pilot.last)
+            assert any("stay migrated" in line and first in line for line in pilot.said)
+            assert [self.revisions(files[name]) for name in order] == [2, 1, 1, 1]
+            for name in order[2:]:
+                ask(name)
+                self.forget(files[name])
+            self.forget(files[fails])
+            pilot.deploy(pilot.last)
+            assert [self.revisions(files[name]) for name in order] == [2, 2, 2, 2]
+            assert pilot.states()["orders.place@4"] == "release"
+
+    def tenants(self, pilot: Pilot, child: Child) -> tuple[dict[str, str], dict[str, Path]]:
+        """A token and the file of each."""
+        tokens = {line.split()[1]: line.split()[-1] for line in child.said if "token tnt_" in line}
+        with pilot.server() as server:
+            for name in self.NAMES[1:]:
+                made = server.call("tenants.create", name=name, owner={"name": "Ada"})
+                tokens[name] = made["token"]["text"]
+            listed = server.call("tenants.list")["tenants"]
+        return tokens, {
+            each["name"]: pilot.data / "tenants" / f"{each['id']}.db" for each in listed
+        }
+
+    def revisions(self, file: Path) -> int:
+        """How many a tenant's database has."""
+        with closing(sqlite3.connect(file)) as database:
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+        return int(version) % 10_000
+
+    def forget(self, file: Path) -> None:
+        """As a person mends a tenant's data."""
+        with closing(sqlite3.connect(file)) as database, database:
+            database.execute("DELETE FROM orders0001")
+
+
+def before(monkeypatch: pytest.MonkeyPatch, action: str, act: Callable[[], None]) -> None:
+    """Do something before each call of an action."""
+    call = Server.call
+
+    def called(self: Server, name: str, /, **params: Any) -> Mapping[str, Any]:
+        if name == action:
+            act()
+        return call(self, name, **params)
+
+    monkeypatch.setattr(Server, "call", called)
