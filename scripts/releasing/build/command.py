@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         from actors.host.disk import os_error_text
 
-        print(f"{command('build')}: {os_error_text(error)}", file=sys.stderr)
+        text = f"{os_error_text(error)}: mend that, then give the same command again"
+        print(f"{command('build')}: {text}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print(f"{command('build')}: interrupted: give the same command again", file=sys.stderr)

@@ -209,7 +209,8 @@ def _run(name: str, do: Callable[[], None]) -> int:
     except OSError as error:
         from actors.host.disk import os_error_text
 
-        print(f"{command(name)}: {os_error_text(error)}", file=sys.stderr)
+        advice = "mend that, then give the same command again"
+        print(f"{command(name)}: {os_error_text(error)}: {advice}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print(f"{command(name)}: interrupted; the next deploy settles it", file=sys.stderr)

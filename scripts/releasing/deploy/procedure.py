@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+from actors.host.disk import os_error_text
 from actors.host.released import (
     ENDED,
     current,
@@ -112,14 +113,21 @@ class Deploy:
     ) -> None:
         journal = self._journal(bundle.manifest, changes)
         stage(self._place, bundle)
-        self._write(journal, STAGED)
+        try:
+            self._write(journal, STAGED)
+        except OSError as error:
+            raise ReleaseProblem(
+                f"the journal of {journal['release']} cannot be written ({os_error_text(error)}), so nothing "
+                "was changed: see to the disk, then deploy it again"
+            ) from None
         try:
             self._forward(server, journal, changes, seconds)
         except (ReleaseProblem, OSError) as problem:
-            self._say(f"going back: {problem}")
-            self._try_back(server, journal, str(problem))
+            why = _words(problem)
+            self._say(f"going back: {why}")
+            self._try_back(server, journal, why)
             raise TakenBack(
-                f"{journal['release']} is not deployed, and all is as before: {problem}"
+                f"{journal['release']} is not deployed, and all is as before: {why}"
             ) from None
 
     def _try_back(self, server: Server, journal: Journal, why: str) -> None:
@@ -128,8 +136,9 @@ class Deploy:
             self.go_back(server, journal, why)
         except (ReleaseProblem, OSError) as problem:
             raise Unsettled(
-                f"{journal['release']} is not deployed ({why}), and could not be taken back yet: {problem}; "
-                "mend that: the next deploy or rollback, or a start of the server, settles it"
+                f"the deploy of {journal['release']} failed ({why}), and could not be taken back yet: "
+                f"{_words(problem)}; mend that: the next deploy or rollback, or a start of the server, "
+                "settles it"
             ) from None
 
     def _forward(
@@ -302,6 +311,10 @@ def _move_back(change: Change, state: str | None) -> dict[str, Any] | None:
     if to not in MOVES[state]:
         return None
     return {change.kind: change.name, "version": change.version, "to": to, "expected": state}
+
+
+def _words(problem: ReleaseProblem | OSError) -> str:
+    return os_error_text(problem) if isinstance(problem, OSError) else str(problem)
 
 
 def _now() -> str:

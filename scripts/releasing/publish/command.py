@@ -59,7 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         from actors.host.disk import os_error_text
 
-        print(f"{command('release')}: {os_error_text(error)}", file=sys.stderr)
+        text = f"{os_error_text(error)}: mend that, then give the same command again"
+        print(f"{command('release')}: {text}", file=sys.stderr)
         return REFUSED
     except KeyboardInterrupt:
         print(f"{command('release')}: interrupted: give the same command again", file=sys.stderr)

@@ -217,6 +217,10 @@ class TestOnARunningServer:
         with pytest.raises(ReleaseProblem, match="No space left on device"):
             pilot.deploy(pilot.last)
         assert [each.name for each in pilot.place.releases.glob("*3*")] == []
+        monkeypatch.undo()
+        monkeypatch.setattr(procedure, "write_journal", full_for(1, "staged"))
+        with pytest.raises(ReleaseProblem, match=r"journal of shop-3 .* so nothing was changed"):
+            pilot.deploy(pilot.last)
         assert price(client) == 1000
 
     def step_a_disk_that_is_full_in_the_middle_takes_it_back_at_once_or_when_there_is_room(
