@@ -1,4 +1,4 @@
-"""README.md and docs/tutorial.md, done word for word in a fresh copy, in the terminals they speak of.
+"""README.md and pages of docs/, done word for word in a fresh copy, in the terminals they speak of.
 
 Files are written, commands are pasted, and print what the page says. Nothing is set beyond that: where the
 page says `…` within a token or a digest, the reader takes what was printed before.
@@ -7,7 +7,7 @@ page says `…` within a token or a digest, the reader takes what was printed be
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ BLOCK = re.compile(r"^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.D
 FILE = re.compile(r"# (?P<name>\S+\.\w+)(?P<continued>, continued)?$")
 DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
 TOKEN = re.compile(r"\btnt_[\w-]+")
+ENVIRONMENT = re.compile(r" --environment (?P<name>\S+)")
 ANYTHING = "…"
 
 NOT_RUN = "scripts/test "
@@ -26,13 +27,13 @@ NOT_RUN = "scripts/test "
 
 
 class Reader:
-    """A person who follows a page from its first line to its last, with a terminal for the server."""
+    """A person who follows a page from its first line to its last, with a terminal for each server."""
 
-    def __init__(self, directory: Path, server: Terminal, shell: Terminal) -> None:
+    def __init__(self, directory: Path, terminal: Callable[[], Terminal]) -> None:
         self._directory = directory
-        self._server = server
-        self._shell = shell
-        self._serves = False
+        self._terminal = terminal
+        self._shell, self._server = terminal(), terminal()
+        self._serves: str | None = None
         self._tokens: list[str] = []
         self._diff = ""
         self.commands = 0
@@ -92,9 +93,17 @@ class Reader:
         return printed
 
     def _serve(self, command: str) -> str:
-        """Start the server in its terminal, in place of the one that runs there."""
-        self._leave()
-        self._serves = True
+        """Start the server, in place of the one before; one of another environment in a terminal of its own.
+
+        With `--adopt` a page has environments take turns.
+        """
+        environment = ENVIRONMENT.search(command)
+        name = environment["name"] if environment else ""
+        if self._serves and name and name != self._serves and "--adopt" not in command:
+            self._server = self._terminal()
+        else:
+            self._leave()
+        self._serves = name or "local-dev"
         printed = self._server.start(command, until="ready ")
         self._tokens += TOKEN.findall(printed)
         return printed
@@ -102,7 +111,7 @@ class Reader:
     def _leave(self) -> None:
         if self._serves:
             self._server.interrupt()
-        self._serves = False
+        self._serves = None
 
 
 def matches(printed: str, expected: str) -> bool:
@@ -122,10 +131,15 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     """One reader, who leaves nothing running."""
     directory = copy_of_the_repository(tmp_path / "tenantry")
     network = hold_network()
-    server, shell = (Terminal(directory, own_network(network)) for _ in range(2))
-    yield Reader(directory, server, shell)
-    for terminal in (server, shell):
-        terminal.close()
+    opened: list[Terminal] = []
+
+    def terminal() -> Terminal:
+        opened.append(Terminal(directory, own_network(network)))
+        return opened[-1]
+
+    yield Reader(directory, terminal)
+    for each in opened:
+        each.close()
     if network is not None:
         network.kill()
         network.communicate()
@@ -136,7 +150,7 @@ def reader(tmp_path: Path) -> Iterator[Reader]:
     ("page", "commands"),
     [
         *(("README.md", 10), ("docs/tutorial.md", 35), ("docs/requests.md", 20)),
-        ("docs/tutorial-release.md", 30),
+        ("docs/tutorial-release.md", 45),
     ],
 )
 def test_what_the_page_says_is_what_happens(reader: Reader, page: str, commands: int) -> None:
