@@ -32,7 +32,16 @@ LAST = (
         "capacity",
         "issued_by",
     ),
-    *("created_at", "delete_after", "params", "source", "code", "parent", "idle_seconds"),
+    *(
+        "sequence",
+        "created_at",
+        "delete_after",
+        "params",
+        "source",
+        "code",
+        "parent",
+        "idle_seconds",
+    ),
 )
 """Columns that are left out first, the first of them before the others."""
 
@@ -43,6 +52,9 @@ TELLING = frozenset(
     }
 )
 """Columns that say something also where every row says the same."""
+
+OF_A_VERSION = frozenset({"kind", "name", "version"})
+"""What `orders.place@2` says of one in a list."""
 
 HEX = re.compile(r"[0-9a-f]{32,64}")
 ID = re.compile(r"[a-z]_[0-9a-f]{16}")
@@ -155,6 +167,9 @@ def cell_of(value: Any, *, shorten: bool) -> str:
 
 def _item(value: Any, *, shorten: bool) -> str:
     if isinstance(value, Mapping):
+        if {"name", "version"} <= set(value):
+            value = {"": f"{value['name']}@{value['version']}", **value}
+            value = {name: each for name, each in value.items() if name not in OF_A_VERSION}
         return " ".join(cell_of(each, shorten=shorten) for each in value.values())
     return cell_of(value, shorten=shorten)
 

@@ -77,3 +77,9 @@ def test_text_from_a_server_is_one_line_without_control_sequences() -> None:
     assert "\x1b" not in line
     assert "\x07" not in line
     assert r"Ada\x1b[31m Lovelace\x07[red]" in line
+
+
+def test_versions_in_a_list_are_called_as_people_call_them() -> None:
+    moved = {"kind": "function", "name": "orders.place", "version": 2, "to": "release"}
+    lines = drawn([{"release": "shop-2", "versions": [moved, {**moved, "version": 3}]}], None)
+    assert lines[1].split(None, 1)[1].strip() == "orders.place@2 release, orders.place@3 release"
