@@ -45,7 +45,7 @@ class Scenario(NamedTuple):
     """Why it was closed; None while it is not."""
 
 
-class Tenant(NamedTuple):
+class DemoTenant(NamedTuple):
     """Everything that one demo tenant holds."""
 
     people: tuple[Person, ...]
@@ -54,7 +54,7 @@ class Tenant(NamedTuple):
     stories: tuple[Scenario, ...]
 
 
-ACME = Tenant(
+ACME = DemoTenant(
     people=(
         Person("Ada Lovelace", "ada@analytical.example", "+44 20 7946 0101", "Analytical Engines"),
         Person("Grace Hopper", "grace@cobol.example", "+1 202 555 0102", "Compiler & Daughters"),
@@ -156,7 +156,7 @@ ACME = Tenant(
     ),
 )
 
-GLOBEX = Tenant(
+GLOBEX = DemoTenant(
     people=(
         Person("Marie Curie", "marie@radium.example", "+33 1 55 55 02 01", "Institut du Radium"),
         Person(
@@ -245,7 +245,7 @@ GLOBEX = Tenant(
     ),
 )
 
-TENANTS: Mapping[str, Tenant] = {"acme": ACME, "globex": GLOBEX}
+TENANTS: Mapping[str, DemoTenant] = {"acme": ACME, "globex": GLOBEX}
 
 
 def requests(tenant: str) -> Iterator[Call]:

@@ -70,7 +70,7 @@ def with_settings(policy: ConnectorPolicy, settings: ServerSettings) -> Connecto
     return policy._replace(hide=normalise_names(settings.log_hide), egress=egress)
 
 
-class Drain(NamedTuple):
+class DrainConnector(NamedTuple):
     """To a connector, before it is stopped: complete running calls and close, then resolve `reply_to`."""
 
     until: float
@@ -145,7 +145,7 @@ class ConnectorActor(Actor):
                 ReplayCall: self._replay,
                 CheckSettings: self._check_settings,
                 Quiesce: self._quiesce,
-                Drain: lambda message: self._background.run(self._drain(message)),
+                DrainConnector: lambda message: self._background.run(self._drain(message)),
             }
         )
 
@@ -283,7 +283,7 @@ class ConnectorActor(Actor):
 
     # Stopping
 
-    async def _drain(self, message: Drain) -> None:
+    async def _drain(self, message: DrainConnector) -> None:
         """Refuse queued calls, wait until `until` for running ones, and write all of them to the journal."""
         self._is_draining = True
         self._cancel_waiting()

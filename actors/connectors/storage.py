@@ -23,7 +23,7 @@ from obstore.store import S3Store
 
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings, Transient
 from actors.connectors.outbound.boundary import EgressPolicy
-from actors.connectors.outbound.http import Http, Request, Response, refuse
+from actors.connectors.outbound.http import Http, OutboundRequest, Response, refuse
 from actors.connectors.outbound.targets import Target, parse_url
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class StorageConnector:
         url = await _signed_url(settings, outer, REQUEST_SECONDS)
         headers = {"content-type": outer["content_type"]} if "content" in outer else {}
         content = base64.b64decode(outer.get("content", ""))
-        request = Request(outer["method"], url, headers, content, MAX_OBJECT_BYTES)
+        request = OutboundRequest(outer["method"], url, headers, content, MAX_OBJECT_BYTES)
         response = await self._http.exchange(request, delivery, settings.timeout)
         _refuse(parse_url(url)[1].host, response)
         return {

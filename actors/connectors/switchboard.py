@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import pykka
 import structlog
 
-from actors.connectors.actor import DEFAULT_POLICY, ConnectorActor, ConnectorPolicy, Drain
+from actors.connectors.actor import DEFAULT_POLICY, ConnectorActor, ConnectorPolicy, DrainConnector
 from actors.connectors.engine.journal import CallJournal
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
@@ -114,5 +114,5 @@ class Connectors(Mapping[str, Mailbox]):
 
 def _drain(mailbox: Mailbox, until: float) -> ReplyFuture:
     answer = ReplyFuture()
-    mailbox.tell(Drain(until, answer))
+    mailbox.tell(DrainConnector(until, answer))
     return answer

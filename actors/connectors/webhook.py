@@ -20,7 +20,7 @@ from standardwebhooks import Webhook
 
 from actors.connectors.contract import Delivery, Outer, Permanent, Settings
 from actors.connectors.outbound.boundary import EgressPolicy
-from actors.connectors.outbound.http import Http, Request, Response, refuse
+from actors.connectors.outbound.http import Http, OutboundRequest, Response, refuse
 from actors.connectors.outbound.targets import parse_url
 from actors.host.clocks import rfc3339
 from transport.fit import fit_text
@@ -79,7 +79,7 @@ class WebhookConnector:
         url = outer["url"] or settings.url
         if url is None:
             raise Permanent("the settings have no url any more")
-        request = Request("POST", url, headers, outer["body"].encode(), MAX_RESPONSE)
+        request = OutboundRequest("POST", url, headers, outer["body"].encode(), MAX_RESPONSE)
         response = await self._http.exchange(request, delivery, settings.timeout)
         host = parse_url(url)[1].host
         if response.status == GONE:

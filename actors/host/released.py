@@ -36,7 +36,7 @@ ENDED = frozenset({"done", "back"})
 """Steps of a journal that leave nothing to settle."""
 
 
-class Busy(Exception):
+class DeployUnderWay(Exception):
     """Another deploy is under way."""
 
 
@@ -79,7 +79,7 @@ def switch(data: Path, to: str | None) -> None:
 
 @contextmanager
 def deploying(data: Path) -> Iterator[None]:
-    """Keep other deploys away meanwhile; Busy if there is one. The kernel lets go where a process dies."""
+    """Keep other deploys away meanwhile; DeployUnderWay if there is one; that ends with its process."""
     folder = data / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -87,7 +87,7 @@ def deploying(data: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy from None
+            raise DeployUnderWay from None
         yield
     finally:
         os.close(descriptor)
@@ -154,7 +154,7 @@ def settle(data: Path) -> str | None:
     try:
         with deploying(data):
             return _settled(data)
-    except Busy:
+    except DeployUnderWay:
         return None
 
 

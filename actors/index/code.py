@@ -76,7 +76,7 @@ class Unit(NamedTuple):
     digest: str
 
 
-class Source(NamedTuple):
+class CodeFile(NamedTuple):
     """One file of code, read."""
 
     file: Path
@@ -89,7 +89,7 @@ class Codebase:
 
     def __init__(self, root: Path) -> None:
         self._root = root if root.is_symlink() else root.resolve()
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, CodeFile] = {}
         self._units: dict[str, Unit] = {}
         self._imports = Imports(self._root)
         self._imported: dict[str, Digests] = {}
@@ -146,23 +146,23 @@ class Codebase:
             if (file := self._imports.file_of(name, package)) is not None:
                 yield file
 
-    def source(self, reference: str) -> Source:
+    def source(self, reference: str) -> CodeFile:
         """The file of a reference, without running it; CodeProblem where there is none."""
         if not REFERENCE.match(reference):
             raise CodeProblem(f"code {reference!r} must be written package.module:name")
         return self._source(reference, reference.partition(":")[0])
 
-    def _source(self, reference: str, path: str) -> Source:
+    def _source(self, reference: str, path: str) -> CodeFile:
         if path not in self._sources:
             file = self._find(reference, path)
             try:
                 text = file.read_bytes()
             except OSError as error:
                 raise CodeProblem(f"code {reference}: {file}: {error.strerror}") from error
-            self._sources[path] = Source(file, text, sha256(text).hexdigest())
+            self._sources[path] = CodeFile(file, text, sha256(text).hexdigest())
         return self._sources[path]
 
-    def _load(self, reference: str, path: str, source: Source) -> Unit:
+    def _load(self, reference: str, path: str, source: CodeFile) -> Unit:
         self._make_importable()
         loader = _Snapshot(source.file, source.text)
         return Unit(_executed(reference, path, loader, source.digest), source.file, source.digest)

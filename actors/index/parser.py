@@ -43,8 +43,8 @@ from actors.index.toml import TomlReader
 from actors.schema.schema import Schema, SchemaProblem
 from actors.schema.shapes import Shapes, expand, find_problems
 from actors.schema.source import (
-    Finding,
     Source,
+    SourceProblem,
     did_you_mean,
     index_problem,
     parse_source,
@@ -116,7 +116,7 @@ def built_in_index() -> Index:
 
 
 def _read(source: Source, root: Path, built_in: Index | None) -> Index:
-    findings: list[Finding] = []
+    findings: list[SourceProblem] = []
     index = _Reader(source, root, built_in, findings).index()
     if findings:
         raise index_problem(source, findings)
@@ -127,7 +127,7 @@ class _Reader:
     """One reading of one file. Goes on after a problem, so that all are reported together."""
 
     def __init__(
-        self, source: Source, root: Path, built_in: Index | None, findings: list[Finding]
+        self, source: Source, root: Path, built_in: Index | None, findings: list[SourceProblem]
     ) -> None:
         """`root` is where code and migrations resolve; no name of what is `built_in` may be used again."""
         self._source = source
@@ -375,7 +375,7 @@ class _Reader:
             for at, name in enumerate(action.connectors):
                 if name not in operations:
                     self._findings.append(
-                        Finding(
+                        SourceProblem(
                             ("actions", action.name, "connectors", at),
                             f"{name!r} is no operation of a connector{did_you_mean(name, operations)}",
                         )
@@ -383,7 +383,7 @@ class _Reader:
         for connector in connectors.values():
             place = ("connectors", connector.name, "not_subscribed")
             for problem in check_wording(connector, actions):
-                self._findings.append(Finding(place, problem))
+                self._findings.append(SourceProblem(place, problem))
 
 
 def _threshold(owner: TomlReader) -> Threshold:

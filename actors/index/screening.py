@@ -11,7 +11,7 @@ from actors.index.toml import TomlReader
 from actors.schema.source import did_you_mean
 from actors.screening.fields import FieldException, Screening
 from actors.screening.libinjection import load
-from actors.screening.rules import KINDS, STATES, Rule, built_in_rules, require_linear
+from actors.screening.rules import KINDS, STATES, ScreeningRule, built_in_rules, require_linear
 from actors.screening.screener import Screener
 
 MOST_RULES = 100
@@ -49,11 +49,11 @@ def _exception(entry: TomlReader, names: Collection[str], attacks: list[str]) ->
     )
 
 
-def _rules(table: TomlReader) -> Iterator[Rule]:
+def _rules(table: TomlReader) -> Iterator[ScreeningRule]:
     ids = {rule.id for rule in built_in_rules()}
     for entry in table.array("rules"):
         entry.only("id", "class", "kinds", "state", "pattern")
-        rule = Rule(
+        rule = ScreeningRule(
             entry.text("id"),
             entry.text("class"),
             entry.choices("kinds", KINDS) or KINDS,
@@ -73,7 +73,7 @@ def _rules(table: TomlReader) -> Iterator[Rule]:
             yield rule
 
 
-def _compiled(table: TomlReader, rules: tuple[Rule, ...]) -> Screener | None:
+def _compiled(table: TomlReader, rules: tuple[ScreeningRule, ...]) -> Screener | None:
     if len(rules) > MOST_RULES:
         table.note(f"has {len(rules)} rules, of at most {MOST_RULES}", "rules")
         return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from actors.schema.source import Finding, Key, did_you_mean
+from actors.schema.source import Key, SourceProblem, did_you_mean
 
 
 class TomlReader:
     """A table and its position. Every method returns a value, so that all findings are collected."""
 
-    def __init__(self, values: Any, key: Key, findings: list[Finding]) -> None:
+    def __init__(self, values: Any, key: Key, findings: list[SourceProblem]) -> None:
         self.key = key
         self._findings = findings
         self._values: dict[str, Any] = values if isinstance(values, dict) else {}
@@ -27,7 +27,7 @@ class TomlReader:
 
     def note(self, problem: str, *within: str | int) -> None:
         """Collect a finding about this table, or about a key within it."""
-        self._findings.append(Finding((*self.key, *within), problem))
+        self._findings.append(SourceProblem((*self.key, *within), problem))
 
     def only(self, *known: str) -> None:
         """Collect a finding for every other key, so that a misspelt one is found."""

@@ -58,7 +58,7 @@ from actors.registry.move_record import (
 )
 from actors.registry.pending_trips import FILE, MACHINE, PendingTrips
 from actors.registry.registry_file import Unsettled
-from actors.registry.release import Plan, all_moved, keys_of, plan_release, require_loadable
+from actors.registry.release import ReleasePlan, all_moved, keys_of, plan_release, require_loadable
 from actors.registry.release_list import list_releases
 from actors.registry.shared import Shared
 from actors.registry.transitions import plan_transition
@@ -236,7 +236,7 @@ class Registry(Actor):
             self._unsettled = None
         self._is_settled = self._unsettled is None
 
-    def _transition_table(self, message: Release, plan: Plan) -> RoutingTable:
+    def _transition_table(self, message: Release, plan: ReleasePlan) -> RoutingTable:
         """Raise FailedPrecondition if the index could not be served as planned."""
         try:
             table = self._built(plan.described, keys_of(message).__contains__)

@@ -27,7 +27,7 @@ MOST_KEPT = 1000
 """Moves kept for repeated requests with the same id; older ones are handled as new."""
 
 
-class Kept(NamedTuple):
+class KeptMove(NamedTuple):
     """A move that was made, or is being made."""
 
     digest: str
@@ -44,7 +44,7 @@ class Receipts:
     def __init__(self, path: Path | None, index: str) -> None:
         """`index` is the digest of the current index; without a path the results end with the process."""
         self._path = path
-        self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, str], KeptMove] = OrderedDict()
         if path is not None:
             self._kept.update(_read(path))
         if self._kept and next(reversed(self._kept.values())).after != index:
@@ -72,7 +72,7 @@ class Receipts:
         if receipt is None:
             yield
             return
-        self._kept[receipt[:2]] = Kept(receipt.digest.hex(), moved, index)
+        self._kept[receipt[:2]] = KeptMove(receipt.digest.hex(), moved, index)
         try:
             self._write()
             yield
@@ -100,13 +100,13 @@ class Receipts:
             ) from error
 
 
-def _read(path: Path) -> Iterator[tuple[tuple[str, str], Kept]]:
+def _read(path: Path) -> Iterator[tuple[tuple[str, str], KeptMove]]:
     """Yield nothing if the file cannot be read: repeated moves are handled as new."""
     try:
         rows = json.loads(path.read_bytes())
         for caller, id_, digest, moved, after in rows:
             several = [moved] if isinstance(moved[0], str) else moved  # one, by earlier servers
-            yield (caller, id_), Kept(digest, tuple(_moved(*each) for each in several), after)
+            yield (caller, id_), KeptMove(digest, tuple(_moved(*each) for each in several), after)
     except FileNotFoundError:
         return
     except (OSError, ValueError, TypeError, IndexError) as error:

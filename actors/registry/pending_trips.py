@@ -32,7 +32,7 @@ FILE = "taken-out.json"
 Key = tuple[str, int]
 
 
-class Kept(NamedTuple):
+class TrippedVersion(NamedTuple):
     """A version as it was when it was tripped."""
 
     kind: str
@@ -50,7 +50,7 @@ class PendingTrips:
         """Without a path the trips end with the process."""
         self._plans = plans
         self._path = path
-        self._kept: list[Kept] = []
+        self._kept: list[TrippedVersion] = []
 
     def __bool__(self) -> bool:
         return bool(self._plans)
@@ -102,10 +102,10 @@ class PendingTrips:
                 yield Move(kept.name, kept.number, ERRORING, why, MACHINE, MACHINE, kind=kept.kind)
 
 
-def _kept(plan: Transition, codebase: Codebase) -> Kept:
+def _kept(plan: Transition, codebase: Codebase) -> TrippedVersion:
     version = plan.version
     digest = codebase.digest(version.code or "")
-    return Kept(plan.kind, plan.name, version.number, version.state, digest)
+    return TrippedVersion(plan.kind, plan.name, version.number, version.state, digest)
 
 
 def _version(index: Index, kind: str, name: str, number: int) -> Version | None:
@@ -115,10 +115,12 @@ def _version(index: Index, kind: str, name: str, number: int) -> Version | None:
     return owner.version(number) if owner is not None else None
 
 
-def _read(path: Path | None) -> list[Kept]:
+def _read(path: Path | None) -> list[TrippedVersion]:
     """Return nothing if the file cannot be read: versions that keep failing are tripped again."""
     try:
-        return [] if path is None else [Kept(*row) for row in json.loads(path.read_bytes())]
+        return (
+            [] if path is None else [TrippedVersion(*row) for row in json.loads(path.read_bytes())]
+        )
     except FileNotFoundError:
         return []
     except (OSError, ValueError, TypeError) as error:

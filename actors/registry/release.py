@@ -26,7 +26,7 @@ MOST_TOLD = 5
 """Refused moves that the message of a refusal names; its details name all."""
 
 
-class Plan(NamedTuple):
+class ReleasePlan(NamedTuple):
     """What several moves do."""
 
     described: Index
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     """One for each move."""
 
 
-def plan_release(index: Index, release: Release, edited: Callable[..., Index]) -> Plan:
+def plan_release(index: Index, release: Release, edited: Callable[..., Index]) -> ReleasePlan:
     """Return the checked moves, each planned on what those before it leave.
 
     `edited` returns an index after a transition. Raises as Release describes; a move that is refused is not
@@ -54,7 +54,7 @@ def plan_release(index: Index, release: Release, edited: Callable[..., Index]) -
             refused.append((move, FailedPrecondition(f"nothing was changed: {problem}")))
     if refused:
         raise _refusal(release, refused)
-    return Plan(index, tuple(transitions))
+    return ReleasePlan(index, tuple(transitions))
 
 
 def keys_of(release: Release) -> frozenset[Key]:
@@ -62,7 +62,7 @@ def keys_of(release: Release) -> frozenset[Key]:
     return frozenset(map(key_of, release.moves))
 
 
-def require_loadable(table: RoutingTable, release: Release, plan: Plan) -> None:
+def require_loadable(table: RoutingTable, release: Release, plan: ReleasePlan) -> None:
     """Raise CodeProblem if the code of a version that is served only elsewhere cannot be loaded."""
     codebase = Codebase(table.described.root)
     for move, transition in zip(release.moves, plan.transitions, strict=True):
@@ -71,7 +71,7 @@ def require_loadable(table: RoutingTable, release: Release, plan: Plan) -> None:
             load(transition.values.get("code") or transition.version.code or "")
 
 
-def all_moved(release: Release, plan: Plan, table: RoutingTable) -> tuple[Moved, ...]:
+def all_moved(release: Release, plan: ReleasePlan, table: RoutingTable) -> tuple[Moved, ...]:
     """Return the replies to moves that were made."""
     pairs = zip(release.moves, plan.transitions, strict=True)
     return tuple(moved(move, transition, table) for move, transition in pairs)

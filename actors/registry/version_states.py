@@ -44,7 +44,7 @@ Entries = dict[str, dict[str, dict[str, Any]]]
 """By section and name, then by number: what a version is stated with."""
 
 
-class Place(NamedTuple):
+class StatesPlace(NamedTuple):
     """The environment that an index is read for."""
 
     registry: Path
@@ -66,7 +66,7 @@ class Place(NamedTuple):
 class StatesInIndex:
     """States as the index's file has them: a move edits the file."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: StatesPlace) -> None:
         self._place = place
 
     def read(self) -> Index:
@@ -116,7 +116,7 @@ class StatesInIndex:
 class StatesWithData(StatesInIndex):
     """States in a file beside the databases; a version that is seen for the first time brings its own."""
 
-    def __init__(self, place: Place, data: Path, adopt: bool = False) -> None:
+    def __init__(self, place: StatesPlace, data: Path, adopt: bool = False) -> None:
         """`adopt` takes over a file of another environment, and begins anew where there is no sound one."""
         super().__init__(place)
         self._data = data
@@ -281,7 +281,7 @@ class StatesWithData(StatesInIndex):
 
 def states_of(settings: Settings) -> StatesInIndex:
     """Return where the states of a server's versions are kept."""
-    place = Place(
+    place = StatesPlace(
         settings.registry,
         settings.environment,
         frozenset(settings.serves),

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from actors.schema.source import Finding, Key, did_you_mean
+from actors.schema.source import Key, SourceProblem, did_you_mean
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 
@@ -72,7 +72,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _REFERENCE = "#/$defs/"
 
 
-def normalized(schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]]:
+def normalized(schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[SourceProblem]]:
     """The schema of one object with what is implied written out, and what is wrong with it.
 
     The root is an object. An object with `properties` has `type = "object"` and
@@ -81,9 +81,9 @@ def normalized(schema: Mapping[str, Any]) -> tuple[dict[str, Any], list[Finding]
     findings = list(_not_json(schema, ()))
     root = {"type": "object", "properties": {}, "additionalProperties": False, **schema}
     if root["type"] != "object":
-        findings.append(Finding(("type",), 'must be "object": params and results are maps'))
+        findings.append(SourceProblem(("type",), 'must be "object": params and results are maps'))
     if "$ref" in root:
-        findings.append(Finding(("$ref",), "not at the top: write the properties here"))
+        findings.append(SourceProblem(("$ref",), "not at the top: write the properties here"))
     definitions = root.get("$defs", {})
     walk = _Normaliser(
         frozenset(definitions) if isinstance(definitions, dict) else frozenset(), findings
@@ -109,7 +109,7 @@ def subschemas(schema: Mapping[str, Any], key: Key = ()) -> Iterator[tuple[Key, 
 class _Normaliser:
     """One pass over a schema: copies it, writes out what is implied, collects what is wrong."""
 
-    def __init__(self, definitions: frozenset[str], findings: list[Finding]) -> None:
+    def __init__(self, definitions: frozenset[str], findings: list[SourceProblem]) -> None:
         self._definitions = definitions
         self._findings = findings
 
@@ -218,14 +218,14 @@ class _Normaliser:
             self._note(key, "is taken by pydantic: choose another name")
 
     def _note(self, key: Key, problem: str) -> None:
-        self._findings.append(Finding(key, problem))
+        self._findings.append(SourceProblem(key, problem))
 
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _recursive(definitions: Mapping[str, Any]) -> Iterator[Finding]:
+def _recursive(definitions: Mapping[str, Any]) -> Iterator[SourceProblem]:
     """Definitions that lead back to themselves while no value gets any smaller."""
     leads = {name: frozenset(_references(schema)) for name, schema in definitions.items()}
     for name in leads:
@@ -235,7 +235,9 @@ def _recursive(definitions: Mapping[str, Any]) -> Iterator[Finding]:
             seen |= ahead
             ahead = {further for each in ahead for further in leads[each]} - seen
         if name in seen:
-            yield Finding(("$defs", name), "refers to itself, with no property or item in between")
+            yield SourceProblem(
+                ("$defs", name), "refers to itself, with no property or item in between"
+            )
 
 
 def _references(schema: Mapping[str, Any]) -> Iterator[str]:
@@ -264,7 +266,7 @@ def _members(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _not_json(value: Any, key: Key) -> Iterator[Finding]:
+def _not_json(value: Any, key: Key) -> Iterator[SourceProblem]:
     """What TOML can say and JSON cannot."""
     if isinstance(value, dict):
         for name, inner in value.items():
@@ -273,6 +275,6 @@ def _not_json(value: Any, key: Key) -> Iterator[Finding]:
         for at, inner in enumerate(value):
             yield from _not_json(inner, (*key, at))
     elif isinstance(value, date | time):
-        yield Finding(key, "a TOML date or time is no JSON value: write it in quotes")
+        yield SourceProblem(key, "a TOML date or time is no JSON value: write it in quotes")
     elif isinstance(value, float) and not math.isfinite(value):
-        yield Finding(key, "JSON has no infinity and no NaN")
+        yield SourceProblem(key, "JSON has no infinity and no NaN")

@@ -15,7 +15,7 @@ from typing import Any
 from jsonschema_rs import ValidationError
 
 from actors.errors import TenantryError
-from actors.schema.source import Finding, Key
+from actors.schema.source import Key, SourceProblem
 from actors.schema.validation import Contract, without_value
 
 Json = Mapping[str, Any]
@@ -63,7 +63,7 @@ class NoExample(TenantryError):
 
     def __init__(self, key: Key, problem: str) -> None:
         super().__init__(problem)
-        self.finding = Finding(key, f"{problem}: add `examples = [...]` with one that fits")
+        self.finding = SourceProblem(key, f"{problem}: add `examples = [...]` with one that fits")
 
 
 def example(source: Json, contract: Contract) -> dict[str, Any]:

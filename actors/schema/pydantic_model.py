@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from actors.schema.source import Finding, Key
+from actors.schema.source import Key, SourceProblem
 from transport.validation import LARGEST_INT
 
 Json = Mapping[str, Any]
@@ -70,7 +70,7 @@ class Shape(NamedTuple):
         return model
 
 
-def shape_of(name: str, schema: Json) -> tuple[Shape, list[Finding]]:
+def shape_of(name: str, schema: Json) -> tuple[Shape, list[SourceProblem]]:
     """The shape of the model for a normalized schema of an object, and what is wrong with its defaults."""
     builder = _ShapeBuilder()
     reduced = builder.of(schema, ())
@@ -110,7 +110,7 @@ class _ShapeBuilder:
     """
 
     def __init__(self) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[SourceProblem] = []
         self.is_open = False
         self.shadows = False
 
@@ -165,7 +165,7 @@ class _ShapeBuilder:
         """A default as the attribute will hold it: pydantic takes defaults as they are."""
         if isinstance(value, dict | list) and value:
             self.findings.append(
-                Finding(
+                SourceProblem(
                     (*key, "default"),
                     "must be empty or no table and no list: give its parts theirs",
                 )

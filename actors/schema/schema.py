@@ -18,7 +18,7 @@ from actors.errors import IndexProblem, InvalidArgument, TenantryError
 from actors.schema.dialect import normalized
 from actors.schema.example import NoExample, example
 from actors.schema.pydantic_model import Shape, is_held, shape_of
-from actors.schema.source import Finding, format_key
+from actors.schema.source import SourceProblem, format_key
 from actors.schema.validation import (
     breaking_names,
     dotted,
@@ -40,7 +40,7 @@ MOST_PROBLEMS = 20
 class SchemaProblem(IndexProblem):
     """A schema of the index cannot be used; `findings` say where, relative to the schema."""
 
-    def __init__(self, name: str, findings: list[Finding]) -> None:
+    def __init__(self, name: str, findings: list[SourceProblem]) -> None:
         super().__init__(
             "\n".join(f"{name}: {format_key(each.key)}: {each.problem}" for each in findings)
         )
@@ -195,7 +195,7 @@ class Schema:
         except ValidationError as error:
             place = ("properties", *error.errors()[0]["loc"])
             raise SchemaProblem(
-                name, [Finding(place, "the example cannot be represented")]
+                name, [SourceProblem(place, "the example cannot be represented")]
             ) from None
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from actors.schema.dialect import LISTS, MAPS, ONE
 from actors.schema.schema import Schema, SchemaProblem
-from actors.schema.source import Finding, Key, did_you_mean
+from actors.schema.source import Key, SourceProblem, did_you_mean
 
 Shapes = Mapping[str, Any]
 """By name, as the index states them."""
@@ -26,7 +26,7 @@ class Expanded(NamedTuple):
     schema: dict[str, Any]
     shapes: frozenset[str]
     """Names of those that it refers to, however indirectly."""
-    findings: list[Finding]
+    findings: list[SourceProblem]
     """What is wrong with its references to shapes; where there is any, it does not stand alone."""
 
 
@@ -42,7 +42,7 @@ def expand(schema: Mapping[str, Any], shapes: Shapes) -> Expanded:
     return Expanded(whole, used, [])
 
 
-def find_problems(name: str, shapes: Shapes) -> list[Finding] | None:
+def find_problems(name: str, shapes: Shapes) -> list[SourceProblem] | None:
     """What is wrong with a shape, relative to it, whether or not anything refers to it.
 
     None where it is sound, but cannot be used for a flaw of another shape that it refers to.
@@ -58,39 +58,39 @@ def find_problems(name: str, shapes: Shapes) -> list[Finding] | None:
     return []
 
 
-def _within(finding: Finding, name: str) -> Iterator[Finding]:
+def _within(finding: SourceProblem, name: str) -> Iterator[SourceProblem]:
     """A finding about a schema that holds just this shape, as one about the shape; or nothing."""
     match finding.key:
         case ("$defs", of, *key):
             if of == name:
-                yield Finding(tuple(key), finding.problem)
+                yield SourceProblem(tuple(key), finding.problem)
         case ("properties", _, *key):  # no example can be made; $ref leads into the shape
             if key.count("$ref") < 2:  # a second one leads on to another shape
-                yield Finding(tuple(part for part in key if part != "$ref"), finding.problem)
+                yield SourceProblem(tuple(part for part in key if part != "$ref"), finding.problem)
         case _:
-            yield Finding((), finding.problem)
+            yield SourceProblem((), finding.problem)
 
 
-def _conflicts(own: Any, used: Collection[str]) -> Iterator[Finding]:
+def _conflicts(own: Any, used: Collection[str]) -> Iterator[SourceProblem]:
     for name in own if isinstance(own, dict) else ():
         if name in used:
-            yield Finding(
+            yield SourceProblem(
                 ("$defs", name), "is the name of a shape that is used here: choose another"
             )
 
 
-def _unknown(schema: Any, shapes: Shapes) -> Iterator[Finding]:
+def _unknown(schema: Any, shapes: Shapes) -> Iterator[SourceProblem]:
     for key, target in _references(schema, ()):
         name = target.removeprefix(_SHAPE)
         if name != target and name not in shapes:
             near = did_you_mean(name, shapes)
-            yield Finding(key, f"there is no shape {name!r}: write [shapes.{name}]{near}")
+            yield SourceProblem(key, f"there is no shape {name!r}: write [shapes.{name}]{near}")
 
 
-def _undeclared(shape: Any) -> Iterator[Finding]:
+def _undeclared(shape: Any) -> Iterator[SourceProblem]:
     for key, target in _references(shape, ()):
         if not target.startswith(_SHAPE):
-            yield Finding(key, f"{target!r} is no shape: a shape refers to {_SHAPE}NAME")
+            yield SourceProblem(key, f"{target!r} is no shape: a shape refers to {_SHAPE}NAME")
 
 
 def _reachable(schema: Any, shapes: Shapes) -> frozenset[str]:

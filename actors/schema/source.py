@@ -44,7 +44,7 @@ _TOKEN = re.compile(
 """The tokens of valid TOML, as far as they decide where a statement ends."""
 
 
-class Finding(NamedTuple):
+class SourceProblem(NamedTuple):
     """One problem of a file."""
 
     key: Key
@@ -87,22 +87,22 @@ def parse_source(path: Path, text: str) -> Source:
     return source
 
 
-def unsendable(values: Any) -> Iterator[Finding]:
+def unsendable(values: Any) -> Iterator[SourceProblem]:
     """Return why a value of TOML or JSON cannot be sent in a reply: replies show the file."""
     ahead: list[tuple[Key, Any]] = [((), values)]
     while ahead:
         key, value = ahead.pop()
         if isinstance(value, dict | list) and len(key) >= MOST_DEPTH:
-            yield Finding(key, f"nested deeper than {MOST_DEPTH} levels")
+            yield SourceProblem(key, f"nested deeper than {MOST_DEPTH} levels")
         elif isinstance(value, dict):
             ahead += (((*key, name), inner) for name, inner in value.items())
             yield from (
-                Finding((*key, name), "a NUL in its name") for name in value if "\0" in name
+                SourceProblem((*key, name), "a NUL in its name") for name in value if "\0" in name
             )
         elif isinstance(value, list):
             ahead += (((*key, at), inner) for at, inner in enumerate(value))
         elif problem := _unfit(value):
-            yield Finding(key, problem)
+            yield SourceProblem(key, problem)
 
 
 def _unfit(value: Any) -> str | None:
@@ -117,7 +117,7 @@ def _unfit(value: Any) -> str | None:
     return None
 
 
-def index_problem(source: Source, findings: list[Finding]) -> IndexProblem:
+def index_problem(source: Source, findings: list[SourceProblem]) -> IndexProblem:
     """Return one error for all findings of a file, each with file, line and key, in the file's order."""
     lines = line_numbers(source.text)
     placed = sorted(

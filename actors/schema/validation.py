@@ -12,7 +12,7 @@ import jsonschema_rs
 from jsonschema_rs import ValidationError, ValidationErrorKind
 
 from actors.schema.dialect import subschemas
-from actors.schema.source import LONGEST, Finding, Key, did_you_mean
+from actors.schema.source import LONGEST, Key, SourceProblem, did_you_mean
 from transport.message import Problem
 
 MASK = "it"
@@ -154,19 +154,21 @@ def _holds(value: Any) -> bool:
     return isinstance(value, Mapping | list | tuple)
 
 
-def find_problems(source: Mapping[str, Any]) -> list[Finding]:
+def find_problems(source: Mapping[str, Any]) -> list[SourceProblem]:
     """What the meta-schema refuses; else values in the schema that the schema itself refuses."""
     try:
         make_validator(source)
     except jsonschema_rs.ValidationError as error:
         place = tuple(error.instance_path)
         if error.kind.name == "format" and place[-1:] == ("pattern",):
-            return [Finding(place, "is no regular expression, or one with look-around or \\1")]
-        return [Finding(place, without_value(error))]
+            return [
+                SourceProblem(place, "is no regular expression, or one with look-around or \\1")
+            ]
+        return [SourceProblem(place, without_value(error))]
     return list(_invalid_values(source))
 
 
-def _invalid_values(source: Mapping[str, Any]) -> Iterator[Finding]:
+def _invalid_values(source: Mapping[str, Any]) -> Iterator[SourceProblem]:
     """A default that does not fit would reach functions unseen, an example would mislead."""
     for key, schema in subschemas(source):
         if "default" in schema:
@@ -177,8 +179,8 @@ def _invalid_values(source: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _invalid(
     schema: Mapping[str, Any], root: Mapping[str, Any], value: Any, key: Key
-) -> Iterator[Finding]:
+) -> Iterator[SourceProblem]:
     whole = {**schema, "$defs": root.get("$defs", {})}
     error = next(iter(make_validator(whole).iter_errors(value)), None)
     if error is not None:
-        yield Finding(key, f"does not fit its own schema: {without_value(error)}")
+        yield SourceProblem(key, f"does not fit its own schema: {without_value(error)}")

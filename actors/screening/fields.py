@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from actors.errors import Rejected
 from actors.schema.validation import dotted
-from actors.screening.rules import Rule
+from actors.screening.rules import ScreeningRule
 from actors.screening.screener import Screener, Text, built_in_screener
 from transport.message import Problem
 
@@ -55,7 +55,7 @@ class Screening(NamedTuple):
     """What an index states about the screening of its actions."""
 
     exceptions: tuple[FieldException, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[ScreeningRule, ...] = ()
     """Rules of the index's own."""
     screener: Screener | None = None
     """Compiled from the built-in rules and the index's own; None for the built-in rules alone."""
@@ -69,7 +69,7 @@ class Finding(NamedTuple):
     """One field that breaks a rule."""
 
     place: Place
-    rule: Rule
+    rule: ScreeningRule
 
 
 class FieldScreen:
@@ -156,7 +156,7 @@ def rejected(action: str, findings: list[Finding]) -> Rejected:
     )
 
 
-def allows(exception: FieldException, place: Place, rule: Rule) -> bool:
+def allows(exception: FieldException, place: Place, rule: ScreeningRule) -> bool:
     """Return whether an exception lets a field break a rule."""
     field = ".".join(each for each in place if isinstance(each, str))
     is_field = exception.field in ("", field) or field.startswith(f"{exception.field}.")

@@ -23,7 +23,7 @@ FILE: Final = Path(__file__).with_name("rules.toml")
 _NAME = re.compile(r"@(\w+)@")
 
 
-class Rule(NamedTuple):
+class ScreeningRule(NamedTuple):
     """One pattern, and where it applies."""
 
     id: str
@@ -35,7 +35,7 @@ class Rule(NamedTuple):
 
 
 @cache
-def built_in_rules() -> tuple[Rule, ...]:
+def built_in_rules() -> tuple[ScreeningRule, ...]:
     """Return the rules that come with the server."""
     content = tomllib.loads(FILE.read_text(encoding="utf-8"))
     return rules_of(content["rules"], content["fragments"])
@@ -43,12 +43,12 @@ def built_in_rules() -> tuple[Rule, ...]:
 
 def rules_of(
     entries: Iterable[Mapping[str, Any]], fragments: Mapping[str, str]
-) -> tuple[Rule, ...]:
+) -> tuple[ScreeningRule, ...]:
     """Return the rules of a table. IndexProblem names the rule whose pattern RE2 does not take."""
     rules = []
     for entry in entries:
         pattern = expanded(entry["pattern"], fragments)
-        rule = Rule(
+        rule = ScreeningRule(
             entry["id"],
             entry["class"],
             tuple(entry.get("kinds", KINDS)),
@@ -69,7 +69,7 @@ def expanded(pattern: str, fragments: Mapping[str, str]) -> str:
     return pattern
 
 
-def require_linear(rule: Rule) -> None:
+def require_linear(rule: ScreeningRule) -> None:
     """Raise IndexProblem for a pattern that is none, or that cannot be matched in linear time."""
     try:
         re2.compile(rule.pattern, options())

@@ -13,20 +13,20 @@ import structlog
 
 from actors.errors import IndexProblem, SettingsError
 from actors.screening.libinjection import Findings, Libinjection, load
-from actors.screening.rules import KINDS, Rule, built_in_rules, options
+from actors.screening.rules import KINDS, ScreeningRule, built_in_rules, options
 from actors.screening.variants import is_disguised, variants_of
 
 log = structlog.get_logger()
 
-OBFUSCATION: Final = Rule("escapes", "obfuscation", KINDS, "block", "")
-SQL_ENGINE: Final = Rule("libinjection-sql", "sql injection", KINDS, "block", "")
-SCRIPT_ENGINE: Final = Rule("libinjection-script", "script injection", KINDS, "block", "")
-CHARACTERS: Final = Rule("characters", "characters", KINDS, "block", "")
+OBFUSCATION: Final = ScreeningRule("escapes", "obfuscation", KINDS, "block", "")
+SQL_ENGINE: Final = ScreeningRule("libinjection-sql", "sql injection", KINDS, "block", "")
+SCRIPT_ENGINE: Final = ScreeningRule("libinjection-script", "script injection", KINDS, "block", "")
+CHARACTERS: Final = ScreeningRule("characters", "characters", KINDS, "block", "")
 
 SELF_TEST: Final = "a" * 65536 + " 1' UNION SELECT 1, 2 -- self-test"
 """An attack behind filler: RE2 reports it as no match when it runs out of memory."""
 
-SENTINEL: Final = Rule(
+SENTINEL: Final = ScreeningRule(
     "self-test", "sql injection", KINDS, "block", "union select 1, 2 -- self-test$"
 )
 
@@ -60,7 +60,7 @@ class _Set(NamedTuple):
 
     None if one of the patterns cannot be read so.
     """
-    rules: tuple[Rule, ...]
+    rules: tuple[ScreeningRule, ...]
 
 
 class Text(NamedTuple):
@@ -76,7 +76,9 @@ class Text(NamedTuple):
 class Screener:
     """Rules and engines of one index, compiled. It has no state; any thread may use it."""
 
-    def __init__(self, rules: Iterable[Rule], library: Libinjection | None, about: str) -> None:
+    def __init__(
+        self, rules: Iterable[ScreeningRule], library: Libinjection | None, about: str
+    ) -> None:
         """IndexProblem if the patterns together need more memory than a set has."""
         rules = tuple(rules)
         self._library = library
@@ -118,7 +120,7 @@ class Screener:
             if library.suspects(text)
         )
 
-    def find(self, text: str, kind: str) -> list[Rule]:
+    def find(self, text: str, kind: str) -> list[ScreeningRule]:
         """Return the rules that a text breaks in a field of a kind."""
         if _FOREIGN[kind].search(text) is not None:
             return [CHARACTERS]
@@ -144,19 +146,19 @@ def _is_plain(kind: str, content: bytes, breaks: int) -> bool:
     return b"--" not in content and b"@@" not in content
 
 
-def _by_library(findings: Findings) -> list[Rule]:
+def _by_library(findings: Findings) -> list[ScreeningRule]:
     engines = ((findings.sql, SQL_ENGINE), (findings.script, SCRIPT_ENGINE))
     return [rule for is_found, rule in engines if is_found]
 
 
-def _compiled(kind: str, rules: tuple[Rule, ...]) -> _Set:
+def _compiled(kind: str, rules: tuple[ScreeningRule, ...]) -> _Set:
     chosen = (*(rule for rule in rules if kind in rule.kinds), SENTINEL)
     is_by_line = not any(_ANCHORED.search(rule.pattern) for rule in chosen)
     by_line = _set_of(chosen, kind, "(?m)") if is_by_line else None
     return _Set(_set_of(chosen, kind, ""), by_line, chosen)
 
 
-def _set_of(rules: tuple[Rule, ...], kind: str, flags: str) -> re2.Set:
+def _set_of(rules: tuple[ScreeningRule, ...], kind: str, flags: str) -> re2.Set:
     patterns = re2.Set.SearchSet(options())
     for rule in rules:
         patterns.Add(flags + rule.pattern)

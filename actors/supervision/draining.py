@@ -10,7 +10,7 @@ from actors.supervision.messages import Drain
 from actors.supervision.residency import ResidentSet
 
 
-class Draining:
+class TenantDrain:
     """Whether the tenants are being drained, and whether all have stopped. Part of the Supervisor."""
 
     def __init__(self, addresses: TenantAddresses, residents: ResidentSet) -> None:

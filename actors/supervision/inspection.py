@@ -40,7 +40,7 @@ class CountTurns(NamedTuple):
 
 
 class FindActor(NamedTuple):
-    """Ask: one actor by its name. Answered by Found, or NotFound."""
+    """Ask: one actor by its name. Answered by FoundActor, or NotFound."""
 
     name: str
 
@@ -59,7 +59,7 @@ class PassivateActor(NamedTuple):
     name: str
 
 
-class Found(NamedTuple):
+class FoundActor(NamedTuple):
     """One actor."""
 
     row: Mapping[str, Any]
@@ -153,13 +153,13 @@ class Inspection:
     def _child(self, mailbox: Mailbox) -> ChildState:
         return self._children.get(mailbox) or self._itself
 
-    def _found(self, name: str) -> Found:
+    def _found(self, name: str) -> FoundActor:
         mailbox = self._named(name)
         if mailbox is None:
             raise NotFound(f"there is no actor {name!r}; actors.list lists those there are")
         incarnation = mailbox.incarnation
         alive = not (incarnation is None or isinstance(incarnation, Terminated))
-        return Found(self._row(mailbox), mailbox, alive)
+        return FoundActor(self._row(mailbox), mailbox, alive)
 
     def _named(self, name: str) -> Mailbox | None:
         """The engine's own come first: `tenant log` is one of them, and `log` may be a tenant."""

@@ -26,7 +26,7 @@ from actors.runtime.actor import Actor, RestartedByPerson, terminate
 from actors.runtime.lifecycle import ChildState, ChildStopped, StartChild
 from actors.runtime.mailbox import Crashed, Mailbox, MailWaiting, Stopped
 from actors.supervision.addresses import TenantAddresses
-from actors.supervision.draining import Draining
+from actors.supervision.draining import TenantDrain
 from actors.supervision.inspection import Inspection
 from actors.supervision.messages import (
     Drain,
@@ -63,7 +63,7 @@ class Supervisor(Actor):
         self._rejections = Rejections(self._residents, tenants.request_log)
         self._restarts = Restarts(mailbox, clock, self._start, self._rejections, give_up)
         self._pauses = Pauses(clock, self._residents, self._rejections.reject)
-        self._draining = Draining(self._addresses, self._residents)
+        self._draining = TenantDrain(self._addresses, self._residents)
         self._add_handlers(
             {
                 **Inspection(self._children, self._residents, mailbox).handlers,

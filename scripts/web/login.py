@@ -14,7 +14,7 @@ from scripts.web.settings import DashboardSettings
 from scripts.web.web_request import WebRequest
 from scripts.web.web_response import Document, redirect
 from transport.errors import CallError
-from transport.gateway.admission import Admission
+from transport.gateway.admission import AddressAdmission
 from transport.gateway.envelope import TOKEN_CHARACTERS
 from transport.gateway.http_request import Scope
 from transport.gateway.proxies import TrustedProxies, networks_of
@@ -44,7 +44,7 @@ class Logins:
         self._sessions = sessions
         self._templates = templates
         proxies = TrustedProxies(networks_of(settings.trusted_proxies))
-        self._admission = Admission(settings.login_rate, proxies)
+        self._admission = AddressAdmission(settings.login_rate, proxies)
 
     def ask(self, request: WebRequest) -> Document:
         """Return what a person sees who is not logged in.

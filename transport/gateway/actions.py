@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from transport.gateway.admission import Admission
+from transport.gateway.admission import AddressAdmission
 from transport.gateway.catalogue import Catalogue
 from transport.gateway.cors import Cors, preflight_headers
 from transport.gateway.envelope import JSON, Envelope, Format, trace_of
@@ -40,17 +40,17 @@ TENANT = re.compile(TENANT_PATTERN.replace(r"\z", r"\Z"))
 _ACTION = re.compile(ACTION_PATTERN.replace(r"\z", r"\Z"))
 
 
-class Target(NamedTuple):
+class CallTarget(NamedTuple):
     """What a path names."""
 
     tenant: str | None
     action: str
 
 
-class Call(NamedTuple):
+class ActionCall(NamedTuple):
     """One call, read and not sent yet."""
 
-    target: Target
+    target: CallTarget
     headers: Headers
     format: Format
     params: Raw
@@ -64,7 +64,7 @@ class Actions:
         link: ServerLink,
         catalogue: Catalogue,
         cors: Cors,
-        admission: Admission,
+        admission: AddressAdmission,
         body_bytes: int,
     ) -> None:
         self._link = link
@@ -102,7 +102,9 @@ class Actions:
             more += self._cors.remembered(scope) if allowed is None else []
             await respond_refusal(send, refused, id, more, format)
 
-    async def _read(self, scope: Scope, target: Target, headers: Headers, receive: Receive) -> Call:
+    async def _read(
+        self, scope: Scope, target: CallTarget, headers: Headers, receive: Receive
+    ) -> ActionCall:
         """Return the call that a request is. HttpRefusal if it is none."""
         query: bytes = scope["query_string"]
         if scope["method"] in ("GET", "HEAD"):
@@ -113,18 +115,18 @@ class Actions:
             raise invalid("a POST has no query: params are the body, a token is a header")
         format = headers.format()
         body = await read_body(receive, headers, self._body_bytes)
-        return Call(target, headers, format, params_of(body, format))
+        return ActionCall(target, headers, format, params_of(body, format))
 
-    async def _read_query(self, query: bytes, target: Target, headers: Headers) -> Call:
+    async def _read_query(self, query: bytes, target: CallTarget, headers: Headers) -> ActionCall:
         """Return the call of a GET: only actions that read have one."""
         require_no_token(query)
         entry = await self._catalogue.find(target.action, target.tenant, headers.token())
         if entry["effect"] != "read":
             raise wrong_method("OPTIONS, POST")
         params = JSON.encode(params_in(query, entry["params"]))
-        return Call(target, headers, JSON, Raw(params))
+        return ActionCall(target, headers, JSON, Raw(params))
 
-    async def _exchange(self, call: Call, id: str) -> Reply:
+    async def _exchange(self, call: ActionCall, id: str) -> Reply:
         """Send a call and wait for its reply; HttpRefusal if there is none."""
         headers = call.headers
         envelope = Envelope(
@@ -142,16 +144,16 @@ class Actions:
         return outcome
 
 
-def target_of(path: str) -> Target:
+def target_of(path: str) -> CallTarget:
     """Return the tenant and action of /v1/TENANT/ACTION; HttpRefusal if it is no such path."""
     _, _, tenant, action, *more = (*path.split("/"), "", "", "")
     if any(more) or len(action) > ACTION_CHARACTERS or not _ACTION.match(action):
         raise no_such_path()
     if tenant == SYSTEM and "." not in action:
-        return Target(None, f"{SYSTEM}.{action}")
+        return CallTarget(None, f"{SYSTEM}.{action}")
     if not TENANT.match(tenant):
         raise no_such_path()
-    return Target(tenant, action)
+    return CallTarget(tenant, action)
 
 
 def params_of(body: bytes, format: Format) -> Raw:

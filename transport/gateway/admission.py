@@ -59,7 +59,7 @@ class WrongTokens:
             self._tried.popitem(last=False)
 
 
-class Admission:
+class AddressAdmission:
     """The rates of all addresses; for one event loop."""
 
     def __init__(self, rate: float, proxies: TrustedProxies) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transport.gateway.actions import Actions
-from transport.gateway.admission import Admission
+from transport.gateway.admission import AddressAdmission
 from transport.gateway.catalogue import Catalogue
 from transport.gateway.cors import Cors
 from transport.gateway.guarded_http import HttpConnections
@@ -13,7 +13,7 @@ from transport.gateway.health import Health
 from transport.gateway.http_request import Receive, Scope, Send
 from transport.gateway.http_response import respond_refusal
 from transport.gateway.metrics import PATH as METRICS
-from transport.gateway.metrics import Figures, Metrics
+from transport.gateway.metrics import GatewayFigures, GatewayMetrics
 from transport.gateway.origins import Origins
 from transport.gateway.proxies import TrustedProxies, networks_of
 from transport.gateway.reference.endpoint import Reference
@@ -34,15 +34,15 @@ class Gateway:
         self.sockets = Sockets(settings.sockets, settings.sockets_of_address)
         self.origins = Origins(self.link, settings.origins)
         self.proxies = TrustedProxies(networks_of(settings.trusted_proxies))
-        self.admission = Admission(settings.address_rate, self.proxies)
+        self.admission = AddressAdmission(settings.address_rate, self.proxies)
         catalogue = Catalogue(self.link)
         self._actions = Actions(
             self.link, catalogue, Cors(self.origins), self.admission, settings.body_bytes
         )
         self._reference = Reference(catalogue, self.admission)
         self._health = Health(self.link)
-        self.figures = Figures()
-        self._metrics = Metrics(self, networks_of(settings.metrics_networks))
+        self.figures = GatewayFigures()
+        self._metrics = GatewayMetrics(self, networks_of(settings.metrics_networks))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or start and stop with the process."""

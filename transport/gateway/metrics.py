@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATH: Final = "/metrics"
 
 
-class Figures:
+class GatewayFigures:
     """What is counted on the way of a request."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Figures:
         """Replies over WebSockets, by error code; `ok` for the others."""
 
 
-class Metrics(Collector):
+class GatewayMetrics(Collector):
     """The endpoint; reads everything when it is asked."""
 
     def __init__(self, gateway: Gateway, networks: Sequence[IPv4Network | IPv6Network]) -> None:

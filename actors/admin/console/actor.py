@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from actors.admin.console.audit import RETRY_MS, AuditWriter
 from actors.admin.console.call import AdminCall, LocalCall
 from actors.admin.console.handler import INTERNAL_ERROR, AdminCallHandler
-from actors.admin.console.in_flight import DeadlinePassed
+from actors.admin.console.in_flight import CallOverdue
 from actors.admin.console.responder import Responder
 from actors.admin.console.runner import CallRunner
 from actors.admin.console.throttle import AttemptRecords, FlushAttempts
@@ -80,7 +80,7 @@ class AdminConsole(Channel):
         self._add_handlers(
             {
                 ReplyArrived: self._runner.on_reply,
-                DeadlinePassed: self._runner.on_deadline,
+                CallOverdue: self._runner.on_deadline,
                 LocalCall: self._on_local_call,
                 TenantRequest: self._on_forwarded,
                 RetryBacklog: self._retry_backlog,

@@ -34,7 +34,7 @@ class InFlightCall:
         return None if self.call is None else self.call.action
 
 
-class DeadlinePassed(NamedTuple):
+class CallOverdue(NamedTuple):
     """From the Clock: the deadline of a call has passed."""
 
     call: InFlightCall

@@ -10,7 +10,7 @@ import structlog
 
 from actors.admin.console.call import AdminCall
 from actors.admin.console.handler import INTERNAL_ERROR, Outcome, Refused
-from actors.admin.console.in_flight import DeadlinePassed, InFlightCall, InFlightCalls
+from actors.admin.console.in_flight import CallOverdue, InFlightCall, InFlightCalls
 from actors.admin.console.responder import Responder
 from actors.log.messages import AuditEntry
 from actors.runtime.futures import Awaiting, CoroutineDriver, Raised, ReplyFuture, Returned
@@ -61,7 +61,7 @@ class CallRunner:
         if found is not None:
             self._resume(*found)
 
-    def on_deadline(self, message: DeadlinePassed) -> None:
+    def on_deadline(self, message: CallOverdue) -> None:
         """Refuse a call whose deadline has passed; what is under way goes on."""
         running = message.call
         if running in self._in_flight and running.call is not None:
@@ -85,7 +85,7 @@ class CallRunner:
 
     def _suspend(self, running: InFlightCall, answer: ReplyFuture) -> None:
         if running.call is not None and running not in self._in_flight:
-            self._schedule(running.call.deadline - time.monotonic(), DeadlinePassed(running))
+            self._schedule(running.call.deadline - time.monotonic(), CallOverdue(running))
         self._in_flight.suspend(running, answer)
 
     def _finish(self, running: InFlightCall, step: Returned | Raised) -> None:

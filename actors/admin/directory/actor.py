@@ -17,7 +17,7 @@ from actors.admin.directory import suspensions, tokens
 from actors.admin.directory import tenants as tenancy
 from actors.admin.directory.publisher import ChangePublisher
 from actors.admin.directory.repository import CommandEnvironment
-from actors.admin.directory.requests.links import Served, follow, is_behind
+from actors.admin.directory.requests.links import ServedIndex, follow, is_behind
 from actors.admin.directory.session import RETRY_MS, StoreSession, end_expired
 from actors.admin.directory.store import QUERIES, DirectoryStore
 from actors.admin.directory.tenants import Archived, StartArchive, TenantDeletions
@@ -169,7 +169,7 @@ class Directory(Actor):
     def _follow_index(self, message: IndexPublished) -> None:
         """Most tables change nothing for any request, and nothing is written then."""
         table = message.table
-        served = Served(table.described, table.environment, message.release)
+        served = ServedIndex(table.described, table.environment, message.release)
         if self._store.read(lambda transaction: is_behind(transaction, served)):
             self._store.run(lambda transaction: follow(transaction, served))
 

@@ -15,7 +15,13 @@ from actors.runtime.actor import Inspect
 from actors.runtime.clock import Once
 from actors.runtime.futures import OneShotMailbox
 from actors.runtime.mailbox import Mailbox
-from actors.supervision.inspection import FindActor, Found, ListActors, PassivateActor, RestartActor
+from actors.supervision.inspection import (
+    FindActor,
+    FoundActor,
+    ListActors,
+    PassivateActor,
+    RestartActor,
+)
 
 ANSWER_SECONDS = 2.0
 """Seconds after which an actor that does not answer is shown without what it gives of itself."""
@@ -33,7 +39,7 @@ async def list_(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """One, with the snapshot that it gives of itself; null if it does not answer, or none is there."""
-    found: Found = await ctx.ask(ctx.actors.supervisor, FindActor(params.actor))
+    found: FoundActor = await ctx.ask(ctx.actors.supervisor, FindActor(params.actor))
     snapshot = await _snapshot(ctx, found.mailbox) if found.has_incarnation else None
     return {"actor": found.row, "snapshot": snapshot}
 

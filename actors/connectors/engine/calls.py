@@ -23,7 +23,7 @@ OK = "ok"
 """The outcome of a call that succeeded; others have a code of docs/message-api.md."""
 
 
-class Attempt(NamedTuple):
+class ServiceAttempt(NamedTuple):
     """One attempt at the outside service."""
 
     at: float
@@ -57,7 +57,7 @@ class OperationCall:
         self.outer: Mapping[str, Any] | None = None
         self.response: Mapping[str, Any] | None = None
         self.result: Mapping[str, Any] | None = None
-        self.attempts: list[Attempt] = []
+        self.attempts: list[ServiceAttempt] = []
         self.outcome = ""
         self.message: str | None = None
         self.finished_at = 0.0

@@ -20,7 +20,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, sto
 from tenacity.wait import wait_exponential, wait_random
 
 from actors.connectors.contract import Transient
-from actors.connectors.engine.calls import Attempt, OperationCall
+from actors.connectors.engine.calls import OperationCall, ServiceAttempt
 from actors.errors import DeadlineExceeded
 
 FAILURES_TO_OPEN: Final = 5
@@ -182,9 +182,9 @@ class RetryPolicy:
         except CircuitOpen:
             raise
         except BaseException as error:
-            call.attempts.append(Attempt(at, _ms(began), _error_text(error)))
+            call.attempts.append(ServiceAttempt(at, _ms(began), _error_text(error)))
             raise
-        call.attempts.append(Attempt(at, _ms(began), None))
+        call.attempts.append(ServiceAttempt(at, _ms(began), None))
         return answer
 
     async def _with_timeout(self, deadline: float, send: Send) -> Mapping[str, Any]:

@@ -60,7 +60,7 @@ RETRYABLE = frozenset({408, 425, 429})
 """Statuses below 500 after which a retry may succeed."""
 
 
-class Request(NamedTuple):
+class OutboundRequest(NamedTuple):
     """An HTTP request."""
 
     method: str
@@ -93,7 +93,9 @@ class Http:
         """Raise Permanent if the URL can never be reached."""
         self._egress.require_possible(parse_url(url)[1], WEB_PORTS)
 
-    async def exchange(self, request: Request, delivery: Delivery, seconds: float) -> Response:
+    async def exchange(
+        self, request: OutboundRequest, delivery: Delivery, seconds: float
+    ) -> Response:
         """Send the request and return the response, within so many seconds and the deadline.
 
         Permanent if the target is refused. Transient if no status was received; its text says whether the
@@ -131,7 +133,7 @@ class Http:
 class _Attempt:
     """One request and its progress."""
 
-    def __init__(self, url: httpx2.URL, target: Target, request: Request) -> None:
+    def __init__(self, url: httpx2.URL, target: Target, request: OutboundRequest) -> None:
         self.target = target
         self.problem = "cannot be reached"
         self._url = url

@@ -51,14 +51,14 @@ GROUP BY m.name
 """A key that has no index of its own is the number of the row (sqlite.org/lang_createtable.html#rowid)."""
 
 
-class Version(NamedTuple):
+class FileVersion(NamedTuple):
     """How many revisions of the engine and of the application a file has had."""
 
     engine: int
     application: int
 
     @classmethod
-    def of(cls, user_version: int) -> Version:
+    def of(cls, user_version: int) -> FileVersion:
         """Taken apart."""
         return cls(*divmod(user_version, ENGINE_STEP))
 
@@ -67,7 +67,7 @@ class Version(NamedTuple):
         """Put together."""
         return self.engine * ENGINE_STEP + self.application
 
-    def is_newer_than(self, other: Version) -> bool:
+    def is_newer_than(self, other: FileVersion) -> bool:
         """True where either part is ahead: code does not know such a file."""
         return self.engine > other.engine or self.application > other.application
 

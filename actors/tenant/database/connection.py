@@ -24,15 +24,15 @@ from sqlalchemy.dialects import registry
 from actors.errors import DatabaseProblem, MigrationNeeded
 from actors.host.disk_errors import is_full, result_code
 from actors.tenant.database.authorizer import (
+    FileVersion,
     SchemaInfo,
-    Version,
     authorizer,
     read_revisions,
     require_same_application,
 )
 from actors.tenant.database.database import TenantDatabase, limit_size
 from actors.tenant.database.dialect import GUARD, MAX_VARIABLES, TenantDialect
-from actors.tenant.database.durability import Busy, checkpoint, wal_of
+from actors.tenant.database.durability import CheckpointBusy, checkpoint, wal_of
 from actors.tenant.database.guard import Guard
 from actors.tenant.database.plans import Plans
 
@@ -202,7 +202,7 @@ def _opened(
     return database
 
 
-def _recover_wal(path: Path, driver: sqlite3.Connection) -> Busy | None:
+def _recover_wal(path: Path, driver: sqlite3.Connection) -> CheckpointBusy | None:
     """Put a -wal into the file that a process left which died, perhaps between a write and its sync.
 
     Where one lives and is in the way, that: what it commits can be read, and nothing be written.
@@ -210,7 +210,7 @@ def _recover_wal(path: Path, driver: sqlite3.Connection) -> Busy | None:
     try:
         if wal_of(path).stat().st_size:
             checkpoint(driver, path)
-    except Busy as busy:
+    except CheckpointBusy as busy:
         return busy
     return None
 
@@ -223,7 +223,7 @@ def _served_schema(
     for schema in schemas:
         if found == schema.user_version:
             return schema
-    at, known = Version.of(found), Version.of(schemas[0].user_version)
+    at, known = FileVersion.of(found), FileVersion.of(schemas[0].user_version)
     if at.is_newer_than(known):
         raise DatabaseProblem(
             f"{path} has {at}, and this code knows {known}: it was used by newer code; run that, or "

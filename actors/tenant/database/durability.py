@@ -40,7 +40,7 @@ class DurabilityUnknown(ActionError):
         self.refusal = refusal
 
 
-class Busy(sqlite3.OperationalError):
+class CheckpointBusy(sqlite3.OperationalError):
     """Another process holds the database. A checkpoint returns this in a row; here it is raised."""
 
     sqlite_errorcode = sqlite3.SQLITE_BUSY
@@ -104,7 +104,7 @@ def commit_refusal(error: Exception, what: str, seconds: float = LONGEST_PAUSE) 
     """Return the refusal of a write whose commit failed with this error; retry after `seconds`."""
     if is_full(error):
         code, cause = RESOURCE_EXHAUSTED, "the server's disk is full"
-    elif isinstance(error, Busy):
+    elif isinstance(error, CheckpointBusy):
         code, cause = UNAVAILABLE, "the tenant's database is held by another process"
     else:
         code, cause = UNAVAILABLE, "the commit failed"
@@ -119,7 +119,7 @@ def checkpoint(driver: sqlite3.Connection, path: Path) -> None:
     """
     busy, _, _ = driver.execute(text.CHECKPOINT).fetchone()
     if busy:
-        raise Busy("another process reads or writes the database")
+        raise CheckpointBusy("another process reads or writes the database")
     descriptor = os.open(wal_of(path), os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -73,7 +73,7 @@ Parameters = Callable[[Binds], tuple[Any, ...]]
 Shape = Callable[[Any], Any]
 
 
-class Plan:
+class StatementPlan:
     """One statement with one set of bind names, ready for the driver. Does not hold the statement."""
 
     __slots__ = ("bare", "compiled_sql", "key", "parameters", "returns_rows", "row", "sql", "value")
@@ -136,7 +136,7 @@ class _Entry:
 
     def __init__(self, statement: ReferenceType[Executable]) -> None:
         self.statement = statement
-        self.plans: dict[int, Plan | None] = {}
+        self.plans: dict[int, StatementPlan | None] = {}
         """By the number of binds, since an INSERT has the columns it is given; None: there is no plan."""
 
 
@@ -152,7 +152,7 @@ class Plans:
         self._dialect = dialect
         self._entries: dict[int, _Entry] = {}
 
-    def find(self, statement: Executable, binds: Binds) -> Plan | None:
+    def find(self, statement: Executable, binds: Binds) -> StatementPlan | None:
         """The plan for this statement with binds of these names, or None: let SQLAlchemy do it."""
         entry = self._entries.get(id(statement))
         if entry is None:
@@ -178,7 +178,7 @@ class Plans:
         entries[key] = _Entry(ref(statement, lambda _: entries.pop(key, None)))
 
 
-def make_plan(statement: Executable, binds: Binds, dialect: TenantDialect) -> Plan | None:
+def make_plan(statement: Executable, binds: Binds, dialect: TenantDialect) -> StatementPlan | None:
     """Work a statement out, or None where it needs more than binding, converting and naming."""
     try:
         compiled = cast("ClauseElement", statement).compile(
@@ -192,7 +192,7 @@ def make_plan(statement: Executable, binds: Binds, dialect: TenantDialect) -> Pl
     columns = _columns(compiled, dialect)
     if parameters is None or columns is None:
         return None
-    return Plan(
+    return StatementPlan(
         compiled.compiled_sql, parameters, columns, *_asked_for_key(statement, compiled.string)
     )
 

@@ -24,7 +24,7 @@ from actors.errors import StatementRefused
 from actors.tenant.context import Binds, Database, Row
 from actors.tenant.database.errors import ErrorTranslator
 from actors.tenant.database.guard import CHANGES, Guard, is_writing
-from actors.tenant.database.plans import STATEMENTS, Plan, Plans, row_maker
+from actors.tenant.database.plans import STATEMENTS, Plans, StatementPlan, row_maker
 
 
 class FallbackPath:
@@ -143,7 +143,7 @@ class FunctionDatabase:
             changed = self._run_once(statement, binds[0]) if binds else 0
         return self._changes() if changed is None else changed
 
-    def _fetch(self, plan: Plan, binds: Binds, most: int | None) -> list[Any] | None:
+    def _fetch(self, plan: StatementPlan, binds: Binds, most: int | None) -> list[Any] | None:
         """The driver's rows; None where SQLAlchemy has to word what is wrong with the call."""
         if not plan.returns_rows or (values := self._checked_parameters(plan, binds)) is None:
             return None
@@ -184,7 +184,7 @@ class FunctionDatabase:
         except sqlite3.Error as error:
             raise self._errors.from_driver(error, plan.sql) from error
 
-    def _checked_parameters(self, plan: Plan, binds: Binds) -> tuple[Any, ...] | None:
+    def _checked_parameters(self, plan: StatementPlan, binds: Binds) -> tuple[Any, ...] | None:
         """The driver's parameters, if the Guard lets the statement through; None where there are none."""
         guard, compiled_sql = self._guard, plan.compiled_sql
         if compiled_sql.cleared is not guard.allowed_sql or (

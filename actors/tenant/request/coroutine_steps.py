@@ -25,7 +25,7 @@ from actors.tenant.request.function_calls import ReadOnlyViolation
 from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import Progress, request_fingerprint
 from actors.tenant.request.outcome import NeedsOwnTransaction, Outcome
-from actors.tenant.request.pending import PendingReply
+from actors.tenant.request.pending import HeldReply
 from actors.tenant.request.sends import Sends
 from actors.tenant.request.suspended import SuspendedCall, SuspendedCalls
 from actors.tenant.request.unit_of_work import FILE_REPLACED, STEP_LOST, UnitOfWork
@@ -35,7 +35,7 @@ from transport.message import Refusal
 class StepResult(NamedTuple):
     """The result of one step, to be committed: a reply, or a connector call that leaves after the commit."""
 
-    pending: PendingReply | None
+    pending: HeldReply | None
     suspended: SuspendedCall | None = None
     call: ConnectorCall | None = None
     progress: Progress | None = None
@@ -87,7 +87,7 @@ class CoroutineSteps:
             refusal = self._failures.refusal_of(self._failed(suspended, error))
             return StepResult(self.close(suspended, refusal))
 
-    def close(self, suspended: SuspendedCall, refusal: Refusal) -> PendingReply:
+    def close(self, suspended: SuspendedCall, refusal: Refusal) -> HeldReply:
         """Close a call and refuse it. If a step was committed, the refusal is stored as its final reply."""
         self._environment.refresh()
         self.abandon(suspended)
@@ -176,7 +176,7 @@ class CoroutineSteps:
         with measured if awaited is None else measured.resumption():
             return suspended.stepper.step(awaited)
 
-    def _returned(self, suspended: SuspendedCall, result: Any) -> PendingReply:
+    def _returned(self, suspended: SuspendedCall, result: Any) -> HeldReply:
         work, route = suspended.work, suspended.route
         suspended.calls.require_awaited()
         route.result.check(result)
@@ -184,9 +184,7 @@ class CoroutineSteps:
         if route.writes:
             self._record(suspended, body)
             self._calls.accept_callback(work)
-        return PendingReply(
-            work, body, route.writes, route, None, suspended.began, time.monotonic()
-        )
+        return HeldReply(work, body, route.writes, route, None, suspended.began, time.monotonic())
 
     def _record_progress(self, suspended: SuspendedCall) -> Progress:
         progress = Progress.advance(suspended.progress, time.time())
@@ -207,7 +205,7 @@ class CoroutineSteps:
                 f"id {id_!r} was used by another request while this one waited; nothing was kept"
             )
 
-    def _stored(self, suspended: SuspendedCall, pending: PendingReply) -> PendingReply:
+    def _stored(self, suspended: SuspendedCall, pending: HeldReply) -> HeldReply:
         """Store the refusal. If there is no room for it, the stored progress stays and says the same."""
         caller, id_ = suspended.id
         try:

@@ -11,7 +11,7 @@ from actors.log.lines import RequestLogClient, refused_line
 from actors.log.messages import FROM_TENANT
 from actors.messages import Replies, TenantRecord, TenantRequest
 from actors.replies import encode_refusal
-from actors.tenant.request.pending import PendingReply, log_lines
+from actors.tenant.request.pending import HeldReply, log_lines
 from transport.message import Refusal
 
 
@@ -29,7 +29,7 @@ class OutputGate:
         self._request_log = request_log
         self._suspicions = suspicions
 
-    def release(self, pending: Iterable[PendingReply]) -> None:
+    def release(self, pending: Iterable[HeldReply]) -> None:
         """Send replies, and write their lines to the tenant's log."""
         request_log = self._request_log
         now = 0.0 if request_log is None else request_log.clock()
@@ -45,7 +45,7 @@ class OutputGate:
             request_log.tell(self._record, log_lines(pending, now))
         self._suspicions.flush()
 
-    def _suspect(self, one: PendingReply) -> None:
+    def _suspect(self, one: HeldReply) -> None:
         """Note what a signal may count: once, whatever is sent again."""
         work, refusal, route = one.work, one.refusal, one.route
         if one.replayed:

@@ -15,7 +15,7 @@ from actors.runtime.mailbox import PoisonMessage
 from transport.message import Refusal
 
 
-class PendingReply(NamedTuple):
+class HeldReply(NamedTuple):
     """An encoded reply that waits for the commit it depends on."""
 
     work: TenantRequest
@@ -51,7 +51,7 @@ SERVED = (OK, None)
 """Outcome and message of a request that was not refused."""
 
 
-def log_lines(pending: Iterable[PendingReply], at: float) -> tuple[Line, ...]:
+def log_lines(pending: Iterable[HeldReply], at: float) -> tuple[Line, ...]:
     """Return the log lines of replies sent at this time, in seconds since the epoch.
 
     A line takes under 2 µs, since every message pays for one.

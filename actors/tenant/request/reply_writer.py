@@ -9,7 +9,7 @@ from actors.messages import TenantRequest
 from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.failures import FailureReporter
 from actors.tenant.request.outcome import Outcome
-from actors.tenant.request.pending import PendingReply
+from actors.tenant.request.pending import HeldReply
 from actors.tenant.request.stored_replies import StoredReplies
 from transport import codec
 from transport.message import Refusal
@@ -29,7 +29,7 @@ class ReplyWriter:
         self._database = environment.database
         self._failures = failures
 
-    def write(self, outcome: Outcome) -> PendingReply:
+    def write(self, outcome: Outcome) -> HeldReply:
         """Encode the reply. That to a write that has succeeded is stored under its id.
 
         Raises EncodeError if no reply can hold the result, and the driver's errors if it cannot be stored.
@@ -43,7 +43,7 @@ class ReplyWriter:
         if digest is not None:
             self._stored_replies.add(work, digest, body)
         began, wrote = outcome.began, digest is not None
-        return PendingReply(work, body, wrote, outcome.route, None, began, time.monotonic())
+        return HeldReply(work, body, wrote, outcome.route, None, began, time.monotonic())
 
     def encode(self, outcome: Outcome) -> bytes:
         """Return the reply to a success. Raises EncodeError."""
@@ -53,7 +53,7 @@ class ReplyWriter:
         message = None if route.function is not None else replies.NOT_IMPLEMENTED_TEXT
         return replies.encode_result(outcome.work, route, result, message)
 
-    def refuse(self, outcome: Outcome) -> PendingReply:
+    def refuse(self, outcome: Outcome) -> HeldReply:
         """Encode a refusal in the tenant's words. One that no reply can hold is a defect."""
         refusal = outcome.refusal or self._failures.refusal_of(outcome)
         refusal = self._localise(refusal)
@@ -64,9 +64,9 @@ class ReplyWriter:
             refusal = self._localise(self._failures.explain_defect(outcome.failed(error)))
             body = replies.encode_refusal(work, refusal)
         route = outcome.route or self._environment.table.routes.get(work.request.action)
-        return PendingReply(work, body, False, route, refusal, outcome.began, time.monotonic())
+        return HeldReply(work, body, False, route, refusal, outcome.began, time.monotonic())
 
-    def replace(self, pending: PendingReply, refusal: Refusal) -> PendingReply:
+    def replace(self, pending: HeldReply, refusal: Refusal) -> HeldReply:
         """Return a refusal in place of a reply whose commit failed."""
         refusal = self._localise(refusal)
         body = replies.encode_refusal(pending.work, refusal)
@@ -77,11 +77,11 @@ class ReplyWriter:
         stored = self._database.replies.find(*work.whose)
         return stored and stored[1]
 
-    def _repeat(self, outcome: Outcome, stored: bytes) -> PendingReply:
+    def _repeat(self, outcome: Outcome, stored: bytes) -> HeldReply:
         body = replies.encode_stored(outcome.work, stored)
         refusal = codec.parse_reply(body).error
         now = time.monotonic()
-        return PendingReply(
+        return HeldReply(
             outcome.work, body, True, outcome.route, refusal, outcome.began, now, replayed=True
         )
 

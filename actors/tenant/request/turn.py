@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from actors.messages import TenantRequest
 from actors.tenant.request.outcome import NeedsOwnTransaction, NeedsSavepoints
-from actors.tenant.request.pending import PendingReply, is_request
+from actors.tenant.request.pending import HeldReply, is_request
 from actors.tenant.request.unit_of_work import UnitOfWork
 from transport.message import INTERNAL, NOT_SUBSCRIBED, Refusal
 
@@ -90,14 +90,14 @@ class Turn:
             0  # how far it was served before: a repetition goes as far, whatever the time
         )
         self._runs = unit_of_work.handler.first_runs
-        self._settled: dict[int, PendingReply] = {}
+        self._settled: dict[int, HeldReply] = {}
 
     @property
     def at(self) -> int:
         """The position in the mail of the request that is served now, or was last."""
         return self._runs.at
 
-    def serve(self) -> list[PendingReply]:
+    def serve(self) -> list[HeldReply]:
         """Return the replies to be committed; all that they depend on is in the transaction.
 
         Raises NeedsOwnTransaction, with the transaction begun and nothing done in it, if the first request
@@ -113,7 +113,7 @@ class Turn:
             self._policy.ended(repeated=repeated)
         return pending
 
-    def _attempt(self) -> list[PendingReply] | None:
+    def _attempt(self) -> list[HeldReply] | None:
         """Serve the requests once. Return None if they have to be served again; all is rolled back then."""
         unit_of_work = self._unit_of_work
         unit_of_work.begin(savepoints=self._is_careful)
@@ -128,11 +128,11 @@ class Turn:
             return None
         return pending
 
-    def _serve_each(self) -> list[PendingReply] | None:
+    def _serve_each(self) -> list[HeldReply] | None:
         unit_of_work, runs, settled = self._unit_of_work, self._runs, self._settled
         database = unit_of_work.database
         handle, conclude = unit_of_work.handler.handle, unit_of_work.conclude
-        pending: list[PendingReply] = []
+        pending: list[HeldReply] = []
         now = time.monotonic()
         for at, message in enumerate(self._mail):
             is_plain = type(message) is TenantRequest  # nearly all are, and a call for each costs

@@ -26,7 +26,7 @@ from actors.tenant.request.handler import RequestHandler
 from actors.tenant.request.idempotency import progress_in
 from actors.tenant.request.outcome import NeedsSavepoints, Outcome
 from actors.tenant.request.output_gate import OutputGate
-from actors.tenant.request.pending import PendingReply
+from actors.tenant.request.pending import HeldReply
 from transport.message import ABORTED, UNAVAILABLE, Refusal
 
 log = structlog.get_logger()
@@ -133,7 +133,7 @@ class UnitOfWork:
         self.handler.uses_savepoints = savepoints
         self._changes = self.database.changes
 
-    def conclude(self, outcome: Outcome) -> PendingReply:
+    def conclude(self, outcome: Outcome) -> HeldReply:
         """Write the reply to a request and end its savepoint. What a failed request wrote is rolled back.
 
         Raises NeedsSavepoints, before any refusal is made, if there is no savepoint to go back to.
@@ -156,7 +156,7 @@ class UnitOfWork:
             raise NeedsSavepoints
         return self.handler.replies.refuse(outcome)
 
-    def complete(self, pending: Sequence[PendingReply]) -> None:
+    def complete(self, pending: Sequence[HeldReply]) -> None:
         """Store the replies of a turn, and write out what full-text indexes have buffered.
 
         Raises NeedsSavepoints if that fails, so that a full quota shows before the commit.
@@ -181,7 +181,7 @@ class UnitOfWork:
             or isinstance(outcome.error, sqlite3.Error)
         )
 
-    def commit(self, pending: list[PendingReply]) -> None:
+    def commit(self, pending: list[HeldReply]) -> None:
         """Commit the transaction, then send these replies, or refusals if the commit failed."""
         try:
             self.flush(wrote=any(one.wrote for one in pending))
@@ -252,7 +252,7 @@ class UnitOfWork:
         if seconds is not None:
             log.info("database written again", **self._log_fields, seconds=round(seconds, 3))
 
-    def _resolve_failed_commit(self, pending: PendingReply, error: sqlite3.Error) -> PendingReply:
+    def _resolve_failed_commit(self, pending: HeldReply, error: sqlite3.Error) -> HeldReply:
         """Return the reply if it is on disk, otherwise a refusal.
 
         The row may hold the progress of an earlier step.

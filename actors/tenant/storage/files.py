@@ -204,7 +204,7 @@ def _stamp(draft: Path, tenant_id: str) -> None:
         checkpoint(driver, draft)  # closing says nothing where that fails
 
 
-class Served(NamedTuple):
+class ServedRevisions(NamedTuple):
     """Which files are opened: those at any of the application's revisions from the first to the last.
 
     New tenants are made at the first, and older ones are brought to it. There are several while the tenants
@@ -333,14 +333,16 @@ class Storage:
         """Open files at these of the plan's revisions from now on. Raises CodeProblem."""
         self._served = self._serving(plan.migrations.folder, revisions)
 
-    def _serving(self, folder: Path | None, revisions: Revisions) -> Served:
+    def _serving(self, folder: Path | None, revisions: Revisions) -> ServedRevisions:
         newest = Migrations(folder, until=revisions.last)
         last = newest.version.application
         first = last if revisions.first is None else min(revisions.first, last)
         older = [Migrations(folder, until=count) for count in range(first, last)]
         lines = (*older, newest)
         template = lines[0].template(self._templates).read_bytes()
-        return Served(lines, tuple(each.schema_info() for each in reversed(lines)), template)
+        return ServedRevisions(
+            lines, tuple(each.schema_info() for each in reversed(lines)), template
+        )
 
     def archive(self, tenant_id: str) -> Path:
         """Move the tenant's file, open nowhere, into a last backup.

@@ -22,8 +22,8 @@ from actors.host.disk import sync
 from actors.host.files import private_directory, private_file
 from actors.tenant.database.authorizer import (
     INTERNAL,
+    FileVersion,
     SchemaInfo,
-    Version,
     read_revisions,
     read_schema,
     require_same_application,
@@ -78,7 +78,7 @@ class Migrations:
         own = engine_history(engine)
         theirs = read_history(application, "application", "alembic_version").until(until)
         self._histories = (own, theirs)
-        self.version = Version(len(own.revisions), len(theirs.revisions))
+        self.version = FileVersion(len(own.revisions), len(theirs.revisions))
         self._schema: SchemaInfo | None = None
 
     @property
@@ -96,7 +96,7 @@ class Migrations:
         """The application's revisions, each with the name of its file, from the first to the head."""
         return self._histories[1].names
 
-    def version_of(self, path: Path) -> Version:
+    def version_of(self, path: Path) -> FileVersion:
         """Return how far a file is, which may be open elsewhere. DatabaseProblem as `upgrade` raises it."""
         with _opened(path) as driver:
             return self._version_of(path, driver)
@@ -189,9 +189,9 @@ class Migrations:
                 digest.update(file.read_bytes())
         return digest.hexdigest()[:16]
 
-    def _version_of(self, path: Path, driver: sqlite3.Connection) -> Version:
+    def _version_of(self, path: Path, driver: sqlite3.Connection) -> FileVersion:
         driver.execute("SELECT id FROM tenantry_tenant").fetchall()  # or it is no tenant's
-        at = Version.of(driver.execute("PRAGMA user_version").fetchone()[0])
+        at = FileVersion.of(driver.execute("PRAGMA user_version").fetchone()[0])
         self._require_ours(path, driver, at)
         if at.is_newer_than(self.version):
             raise DatabaseProblem(
@@ -200,7 +200,7 @@ class Migrations:
             )
         return at
 
-    def _require_ours(self, path: Path, driver: sqlite3.Connection, at: Version) -> None:
+    def _require_ours(self, path: Path, driver: sqlite3.Connection, at: FileVersion) -> None:
         """DatabaseProblem where the file has been through another application's migrations."""
         history = self._histories[1]
         if at.engine >= NAMES_SINCE:

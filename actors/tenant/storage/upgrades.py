@@ -17,7 +17,7 @@ from typing import NamedTuple
 from actors.errors import CodeProblem, DatabaseProblem
 from actors.host.disk import sync
 from actors.host.files import private_directory, private_file
-from actors.tenant.database.authorizer import Version
+from actors.tenant.database.authorizer import FileVersion
 from actors.tenant.database.connection import check_stamp, connect, problem, remove_draft
 from actors.tenant.database.durability import checkpoint, wal_of
 from actors.tenant.storage.migrations import Migrations
@@ -120,7 +120,7 @@ def revisions_of(path: Path) -> int | None:
     """Return how many of the application's revisions a file has been through; None if it cannot be read."""
     try:
         with closing(connect(path)) as driver:
-            return Version.of(driver.execute("PRAGMA user_version").fetchone()[0]).application
+            return FileVersion.of(driver.execute("PRAGMA user_version").fetchone()[0]).application
     except sqlite3.Error:
         return None
 

@@ -167,13 +167,13 @@ def seconds_of(text: str) -> float:
 
 @contextmanager
 def _alone(place: Place) -> Iterator[None]:
-    from actors.host.released import Busy, deploying
+    from actors.host.released import DeployUnderWay, deploying
     from scripts.releasing.problem import ReleaseProblem
 
     try:
         with deploying(place.data):
             yield
-    except Busy:
+    except DeployUnderWay:
         raise ReleaseProblem(
             f"another deploy to {place.environment} is under way: wait until it has ended"
         ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from actors.host import released
-from actors.host.released import Busy, current, deploying, settle, switch, write_journal
+from actors.host.released import DeployUnderWay, current, deploying, settle, switch, write_journal
 
 MOVE = {"kind": "function", "name": "orders.place", "version": 2, "to": "release"}
 
@@ -70,7 +70,7 @@ def test_before_the_link_was_switched_versions_that_stood_there_already_decide_n
 def test_a_deploy_that_still_runs_is_let_be(data: Path) -> None:
     with deploying(data):
         assert settle(data) is None
-        with pytest.raises(Busy), deploying(data):
+        with pytest.raises(DeployUnderWay), deploying(data):
             pass
     assert (current(data), step(data)) == ("2", "switched")
 

@@ -13,7 +13,7 @@ from actors.errors import Rejected
 from actors.screening import fields
 from actors.screening.fields import FieldException, FieldScreen, Screening, field_screen, kind_of
 from actors.screening.libinjection import load
-from actors.screening.rules import KINDS, Rule, built_in_rules
+from actors.screening.rules import KINDS, ScreeningRule, built_in_rules
 from actors.screening.screener import Screener
 
 DISGUISED: Final = ("&ltscript&gt", "＜script＞alert", "%3Cscript%3E", "1 having 1 --")
@@ -142,7 +142,7 @@ def test_an_exception_of_another_action_changes_nothing() -> None:
 
 
 def test_a_rule_that_is_watched_is_returned_and_rejects_nothing() -> None:
-    watched = Rule("own-rule", "own", ("line",), "watch", "forbidden")
+    watched = ScreeningRule("own-rule", "own", ("line",), "watch", "forbidden")
     screening = Screening(
         rules=(watched,), screener=Screener((*built_in_rules(), watched), None, "")
     )
@@ -153,7 +153,7 @@ def test_a_rule_that_is_watched_is_returned_and_rejects_nothing() -> None:
 
 @pytest.mark.parametrize("pattern", [r"\Aforbidden\z", r"(?-m)^forbidden$", "^forbidden$"])
 def test_a_rule_about_the_whole_of_a_text_finds_it_in_each_of_several_fields(pattern: str) -> None:
-    rule = Rule("own-rule", "own", ("line",), "watch", pattern)
+    rule = ScreeningRule("own-rule", "own", ("line",), "watch", pattern)
     screening = Screening(rules=(rule,), screener=Screener((rule,), None, ""))
     source = {**FLAT, "properties": {"first": LINE, "second": LINE}}
     screen = FieldScreen("shop.add", source, screening)

@@ -10,7 +10,7 @@ import pytest
 
 from actors.errors import IndexProblem
 from actors.screening.libinjection import load
-from actors.screening.rules import Rule, built_in_rules, rules_of
+from actors.screening.rules import ScreeningRule, built_in_rules, rules_of
 from actors.screening.screener import SELF_TEST, Screener
 
 CORPORA: Final = Path(__file__).with_name("corpora")
@@ -236,7 +236,7 @@ def test_a_pattern_that_is_not_linear_or_none_is_refused_by_name(pattern: str) -
 
 
 def test_rules_that_leave_no_memory_to_match_are_refused() -> None:
-    greedy = Rule("greedy", "own", ("text",), "block", r"(?:[a-z]{1,500}x){1,2}\pL{1,900}")
+    greedy = ScreeningRule("greedy", "own", ("text",), "block", r"(?:[a-z]{1,500}x){1,2}\pL{1,900}")
     with pytest.raises(IndexProblem, match="kind text need more memory"):
         Screener([greedy] * 400, None, "")
 

@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Server
 from tests.transport.gateway.conftest import Gateway, Web
 from tests.transport.gateway.test_web_socket import Socket, opened
-from transport.gateway.admission import Admission
+from transport.gateway.admission import AddressAdmission
 from transport.gateway.envelope import ErrorHead, ReplyHead
 from transport.gateway.guarded_http import HEAD_BYTES, MOST_HEADERS
 from transport.gateway.proxies import UNKNOWN, TrustedProxies, networks_of
@@ -120,7 +120,7 @@ def test_figures_are_for_the_operator_alone(gateway: Gateway) -> None:
 
 
 def test_a_token_that_is_refused_is_known_no_more() -> None:
-    admission = Admission(1.0, TrustedProxies(()))
+    admission = AddressAdmission(1.0, TrustedProxies(()))
     served = ReplyHead("a", True)
     refused = ReplyHead("a", False, ErrorHead(UNAUTHENTICATED))
     for _ in range(50):
@@ -133,7 +133,7 @@ def test_a_token_that_is_refused_is_known_no_more() -> None:
 
 def test_tokens_that_are_shown_for_the_first_time_all_at_once_are_served() -> None:
     """As after a restart: what counts is what the server refuses."""
-    admission = Admission(1.0, TrustedProxies(()))
+    admission = AddressAdmission(1.0, TrustedProxies(()))
     assert all(admission.refusal("a", f"t-{number}") is None for number in range(500))
     for number in range(50):
         admission.learn("a", f"t-{number}", ReplyHead("a", False, ErrorHead(UNAUTHENTICATED)))
@@ -142,7 +142,7 @@ def test_tokens_that_are_shown_for_the_first_time_all_at_once_are_served() -> No
 
 
 def test_addresses_of_one_ipv6_network_share_a_rate() -> None:
-    admission = Admission(1.0, TrustedProxies(()))
+    admission = AddressAdmission(1.0, TrustedProxies(()))
     refusals = [admission.refusal(f"2001:db8::{number:x}", None) for number in range(50)]
     assert refusals[-1] is not None
     assert admission.refusal("2001:db8:1::1", None) is None

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from transport.gateway.admission import Admission
+from transport.gateway.admission import AddressAdmission
 from transport.gateway.catalogue import Catalogue
 from transport.gateway.http_request import Headers, Scope, Send
 from transport.gateway.http_response import Pairs, respond, respond_refusal
@@ -35,7 +35,7 @@ class Reference:
 
     paths = frozenset({DOCUMENT, *_FILES})
 
-    def __init__(self, catalogue: Catalogue, admission: Admission) -> None:
+    def __init__(self, catalogue: Catalogue, admission: AddressAdmission) -> None:
         self._catalogue = catalogue
         self._admission = admission
         self._files = {path: (file.read_bytes(), kind) for path, (file, kind) in _FILES.items()}

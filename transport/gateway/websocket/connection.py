@@ -16,7 +16,7 @@ from websockets.server import ServerProtocol
 from transport.gateway.envelope import new_id, refusal_body
 from transport.gateway.statuses import HttpRefusal
 from transport.gateway.websocket.handshake import SUBPROTOCOL, admit
-from transport.gateway.websocket.session import Session
+from transport.gateway.websocket.session import SocketSession
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -44,7 +44,7 @@ class WebSocket(asyncio.Protocol):
         )
         self._loop = asyncio.get_running_loop()
         self._pieces: list[bytes] = []
-        self._session = Session(gateway, self)
+        self._session = SocketSession(gateway, self)
         self._is_slow = False
         self.peer = self.address = ""
         self.opened = self.last_received = time.monotonic()

@@ -26,7 +26,7 @@ UNREAD_BYTES: Final = 64 * 1024 * 1024
 SWEEP_SECONDS: Final = 1.0
 
 
-class Peer(Protocol):
+class OpenSocket(Protocol):
     """A socket as the registry sees it."""
 
     address: str
@@ -68,8 +68,8 @@ class Sockets:
     def __init__(self, most: int, most_of_address: int) -> None:
         self._most = most
         self._most_of_address = most_of_address
-        self._open: set[Peer] = set()
-        self._slow: set[Peer] = set()
+        self._open: set[OpenSocket] = set()
+        self._slow: set[OpenSocket] = set()
         self._by_address: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ class Sockets:
         """End that."""
         self._sweeper.cancel()
 
-    def add(self, peer: Peer) -> None:
+    def add(self, peer: OpenSocket) -> None:
         """Count a socket; HttpRefusal if there are too many."""
         if len(self._open) >= self._most or self._by_address[peer.address] >= self._most_of_address:
             words = "too many WebSockets are open; use one for many requests"
@@ -92,7 +92,7 @@ class Sockets:
         self._open.add(peer)
         self._by_address[peer.address] += 1
 
-    def remove(self, peer: Peer) -> None:
+    def remove(self, peer: OpenSocket) -> None:
         """Forget a socket that is closed."""
         if peer in self._open:
             self._open.remove(peer)
@@ -101,7 +101,7 @@ class Sockets:
             if not self._by_address[peer.address]:
                 del self._by_address[peer.address]
 
-    def is_slow(self, peer: Peer, is_slow: bool) -> None:
+    def is_slow(self, peer: OpenSocket, is_slow: bool) -> None:
         """Note that a socket's peer reads more slowly than it is written to, or does no more."""
         if is_slow:
             self._slow.add(peer)
@@ -124,7 +124,7 @@ class Sockets:
             self._look_at(peer, now)
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
-    def _look_at(self, peer: Peer, now: float) -> None:
+    def _look_at(self, peer: OpenSocket, now: float) -> None:
         silent = now - peer.last_received
         if silent >= SILENT_SECONDS:
             peer.abort()

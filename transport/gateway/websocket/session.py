@@ -29,7 +29,7 @@ UNREADABLE: Final = 4400
 """A close code; docs/http.md lists all."""
 
 
-class Connection(Protocol):
+class SocketConnection(Protocol):
     """The socket of a session."""
 
     address: str
@@ -52,10 +52,10 @@ class Connection(Protocol):
         ...
 
 
-class Session:
+class SocketSession:
     """Serves the messages of one socket."""
 
-    def __init__(self, gateway: Gateway, connection: Connection) -> None:
+    def __init__(self, gateway: Gateway, connection: SocketConnection) -> None:
         self._gateway = gateway
         self._connection = connection
         self._waiting: deque[bytes] = deque()

@@ -42,7 +42,7 @@ class LinkKey(NamedTuple):
     version: int
 
 
-class Served(NamedTuple):
+class ServedIndex(NamedTuple):
     """What is served now."""
 
     described: Index
@@ -72,12 +72,12 @@ def link(transaction: DirectoryTransaction, command: LinkRequest, by: Principal)
     return outcome(transaction, row.number)
 
 
-def is_behind(transaction: DirectoryTransaction, served: Served) -> bool:
+def is_behind(transaction: DirectoryTransaction, served: ServedIndex) -> bool:
     """Return whether `follow` would write anything."""
     return next(_changes(transaction, served), None) is not None
 
 
-def follow(transaction: DirectoryTransaction, served: Served) -> None:
+def follow(transaction: DirectoryTransaction, served: ServedIndex) -> None:
     """Bring all links, and the states of their requests, to what is served now."""
     touched = set()
     for key, known, state in list(_changes(transaction, served)):
@@ -95,7 +95,7 @@ def follow(transaction: DirectoryTransaction, served: Served) -> None:
 
 
 def _changes(
-    transaction: DirectoryTransaction, served: Served
+    transaction: DirectoryTransaction, served: ServedIndex
 ) -> Iterator[tuple[LinkKey, Row[Any] | None, str | None]]:
     """Yield each link that is not as what is served makes it, with its row and its state now.
 

@@ -11,7 +11,7 @@ import pytest
 
 from actors.admin.console import audit, in_flight, throttle
 from actors.admin.console.actor import FinishCalls, RetryBacklog
-from actors.admin.console.in_flight import DeadlinePassed
+from actors.admin.console.in_flight import CallOverdue
 from actors.admin.console.throttle import MAX_RECORDED, FlushAttempts
 from actors.admin.messages import CommandDone, RemoveMember
 from actors.edge.channel import Draining, FlushUses
@@ -511,7 +511,7 @@ def test_a_change_whose_end_does_not_come_in_time_is_unknown_to_its_caller(
     console.stubs["directory"].holding = True
     raw_client.post(**fields("developer", "limits.set", mailbox=5), timeout_ms=7000)
     late = console.stubs["directory"].asked()
-    assert 0 < console.due(DeadlinePassed) <= 7
+    assert 0 < console.due(CallOverdue) <= 7
     reply = raw_client.receive()
 
     assert code(reply) == "unavailable"
@@ -530,7 +530,7 @@ def test_a_look_that_comes_too_late_has_changed_nothing(
     console.stubs["directory"].holding = True
     raw_client.post(**fields("developer", "limits.show"))
     late = console.stubs["directory"].asked()
-    console.due(DeadlinePassed)
+    console.due(CallOverdue)
     reply = raw_client.receive()
     assert code(reply) == "deadline_exceeded"
     assert "nothing was changed" in reply["error"]["message"]
@@ -549,7 +549,7 @@ def test_what_is_not_begun_in_time_is_not_begun(
     console.stubs["audit_log"].holding = True
     raw_client.post(**fields("super admin", "members.remove", person=PERSON))
     intent = console.stubs["audit_log"].asked()
-    console.due(DeadlinePassed)
+    console.due(CallOverdue)
     reply = raw_client.receive()
     assert (code(reply), "nothing was done" in reply["error"]["message"]) == (
         "deadline_exceeded",

@@ -13,7 +13,7 @@ from alembic import command
 from sqlalchemy import create_engine, inspect
 
 from actors.errors import CodeProblem, DatabaseProblem
-from actors.tenant.database.authorizer import SchemaInfo, Version
+from actors.tenant.database.authorizer import FileVersion, SchemaInfo
 from actors.tenant.storage import migrations as upgrades
 from actors.tenant.storage.files import create_tenant
 from actors.tenant.storage.migrations import ENGINE_MIGRATIONS, Migrations
@@ -64,9 +64,9 @@ def query(path: Path, sql: str) -> list[Any]:
         return connection.execute(sql).fetchall()
 
 
-def version_of(path: Path) -> Version:
+def version_of(path: Path) -> FileVersion:
     """How many revisions of the engine and of the application the file has been through."""
-    return Version.of(query(path, "PRAGMA user_version")[0][0])
+    return FileVersion.of(query(path, "PRAGMA user_version")[0][0])
 
 
 def content(path: Path) -> list[str]:
@@ -79,7 +79,7 @@ def content(path: Path) -> list[str]:
 
 def test_the_number_counts_the_engines_and_the_applications_revisions(backend: Backend) -> None:
     before = backend.migrations()
-    assert Version.of(before.head) == before.version
+    assert FileVersion.of(before.head) == before.version
     assert before.version.application == 2
     backend.add("0003", "0002", "pass")
     assert backend.migrations().head == before.head + 1
