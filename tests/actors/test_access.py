@@ -66,7 +66,7 @@ def test_tenant_and_platform_do_not_mix(level: str) -> None:
 
 
 @given(st.sampled_from(PLATFORM_LEVELS), CHANNEL)
-def test_a_platform_level_besides_admits_both_and_nobody_else(platform: str, channel: str) -> None:
+def test_a_platform_level_besides_admits_both_and_no_other(platform: str, channel: str) -> None:
     """That is what `platform` in the index is for."""
     rule = rule_of(ADMIN_OWNER, channel, platform=platform)
     assert rule.allowed == LEVELS[ADMIN_OWNER] | LEVELS[platform]

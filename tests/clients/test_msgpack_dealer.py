@@ -137,7 +137,7 @@ def test_values_that_no_body_may_hold_are_refused(client: MsgpackDealer, value: 
     assert client.ask("system.ping")["ok"]
 
 
-def test_noise_is_dropped_and_hurts_nobody(client: MsgpackDealer) -> None:
+def test_noise_is_dropped_and_hurts_no_other(client: MsgpackDealer) -> None:
     """Nothing to answer under."""
     good = msgpack.packb({"id": "r-1", "action": "system.ping"})
     for noise in (b"", b"\xc1", b"\x80", b"\xff" * 100, good[:3], b"{", b"\x91" * 100_000):

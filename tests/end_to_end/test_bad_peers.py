@@ -48,7 +48,7 @@ def connected(server: Server) -> sockets.socket:
     return sockets.create_connection((address.hostname, address.port), timeout=10)
 
 
-def test_peers_that_connect_and_say_nothing_hold_nobody_up(server: Server) -> None:
+def test_peers_that_connect_and_say_nothing_hold_no_other_up(server: Server) -> None:
     """Fifty of them, while others come and are served."""
     silent = [connected(server) for _ in range(50)]
     with RawClient(server.endpoint) as raw_client:

@@ -502,7 +502,7 @@ class TestTheJournal:
         with pytest.raises(ActionError, match="too large"):
             shop.ask("connectors.replay", "acme", id=told["call"]["id"])
 
-    def test_a_replay_shows_what_a_new_version_would_do_and_calls_nobody(
+    def test_a_replay_shows_what_a_new_version_would_do_and_calls_no_connector(
         self, shop: Shop, peer: Peer
     ) -> None:
         shop.add(2, 'SHOUT = ""', 'SHOUT = "!"', "erroring")

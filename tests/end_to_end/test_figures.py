@@ -147,7 +147,7 @@ def test_a_port_in_use_keeps_the_server_from_starting_and_leaves_nothing_behind(
     Server(tmp_path / "data", metrics_port=port).stop()
 
 
-def test_without_the_setting_nobody_listens(tmp_path: Path, port: int) -> None:
+def test_without_the_setting_no_server_listens(tmp_path: Path, port: int) -> None:
     """As it is by default; the figures are there on the admin channel."""
     server = Server(tmp_path / "data")
     try:

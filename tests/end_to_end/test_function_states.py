@@ -418,7 +418,7 @@ class TestEditingByHand:
 class TestTesters:
     """In hosted-live, what is under user test is served to testers alone."""
 
-    def test_a_tester_gets_it_and_nobody_else_does(self, shop: Workshop) -> None:
+    def test_a_tester_gets_it_and_no_other_does(self, shop: Workshop) -> None:
         shop.write(2, "under user test")
         shop.serve("hosted-live")
         assert shop.answered_by() == (1, "newest")
@@ -713,7 +713,7 @@ class TestDryRun:
         assert shown["tried"]["error"]["message"].startswith("SystemExit: 3")
         assert shop.call()["result"] == {"id": 1}
 
-    def test_a_function_that_waits_is_run_up_to_there_and_calls_nobody(
+    def test_a_function_that_waits_is_run_up_to_there_and_calls_no_connector(
         self, shop: Workshop
     ) -> None:
         shop.edit('effect  = "write"', 'effect  = "write"\nconnectors = ["timer.sleep"]')

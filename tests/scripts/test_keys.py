@@ -35,7 +35,7 @@ def ping(endpoint: str, *flags: str) -> int:
     return call.main(["-", "system.ping", "--endpoint", endpoint, *flags])
 
 
-def test_a_server_with_keys_serves_those_it_allows_and_nobody_else(
+def test_a_server_with_keys_serves_those_it_allows_and_no_other(
     surroundings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As the pages say, from the first refusal to the first call."""

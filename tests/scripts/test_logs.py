@@ -193,7 +193,7 @@ def test_a_refusal_is_said_and_is_the_exit_status(
     assert "tenant" in capsys.readouterr().err
 
 
-def test_where_nobody_listens_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_if_no_server_listens_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Rather than to wait."""
     assert main(["acme", "--endpoint", f"ipc://{tmp_path}/none.sock", "--token", "x"]) == 3
     assert "is it running?" in capsys.readouterr().err

@@ -346,7 +346,7 @@ def test_a_reply_that_its_peer_does_not_read_is_an_error_too(context: Context) -
         fill()
 
 
-def test_a_message_past_four_times_the_limit_drops_its_peer_and_nobody_else(
+def test_a_message_past_four_times_the_limit_drops_its_peer_and_no_other(
     context: Context,
 ) -> None:
     """At four times the limit it is still delivered, so that it can be answered."""

@@ -36,7 +36,7 @@ def test_a_file_that_is_none_of_the_system_s_is_written_too() -> None:
     assert file.getvalue() == "hello\n"
 
 
-def test_a_reader_that_sleeps_holds_nobody_up() -> None:
+def test_a_reader_that_sleeps_holds_no_other_up() -> None:
     """What does not fit the pipe is lost; once it is read, the next line is a line again."""
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as file:

@@ -288,7 +288,7 @@ def test_what_does_not_speak_smtp_is_no_relay(greeting: bytes) -> None:
     run(main())
 
 
-def test_where_nobody_listens_it_is_tried_again() -> None:
+def test_if_no_server_listens_it_is_tried_again() -> None:
     """The port is one that was free a moment ago."""
 
     async def main() -> None:

@@ -208,7 +208,7 @@ def test_where_no_answer_comes_the_outcome_is_unknown(answer: Answer) -> None:
     assert "may have got" in str(problem)
 
 
-def test_where_nobody_listens_it_is_known_that_nothing_arrived() -> None:
+def test_if_no_server_listens_it_is_known_that_nothing_arrived() -> None:
     """The port is one that was free a moment ago."""
 
     async def main() -> None:

@@ -20,7 +20,7 @@ UNLIMITED = DEFAULT_PROFILE.limits
 
 
 def unscheduled(limit: int = 1000) -> Mailbox:
-    """A mailbox that nobody runs."""
+    """A mailbox without an actor."""
     return Mailbox("test", lambda _: None, limit=limit)
 
 

@@ -114,7 +114,7 @@ def test_a_tenants_own_limit_replaces_the_usual_rate() -> None:
 
 @ENCODINGS
 @pytest.mark.usefixtures("patient")
-def test_strangers_who_had_too_much_refused_are_turned_away_and_nobody_else(
+def test_strangers_who_had_too_much_refused_are_turned_away_and_no_other(
     encoding: Encoding,
 ) -> None:
     """All of them together, for they may have many connections; under their ids, with a time to wait."""
@@ -141,7 +141,7 @@ REFUSED: list[Callable[[RawClient], Any]] = [
 
 @pytest.mark.parametrize("refused", REFUSED)
 @pytest.mark.usefixtures("patient")
-def test_a_tenants_callers_who_had_too_much_refused_are_turned_away_and_nobody_else(
+def test_a_tenants_callers_who_had_too_much_refused_are_turned_away_and_no_other(
     refused: Callable[[RawClient], Any],
 ) -> None:
     """A misspelt name costs more than a request that is served: its nearest names are looked for."""

@@ -61,7 +61,7 @@ def by_day(directory: Path) -> dict[str, list[Map]]:
 
 
 def free_port() -> int:
-    """One that nobody listens on."""
+    """One that no server listens on."""
     with sockets.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port

@@ -1,4 +1,4 @@
-"""The program's own log: a record for each event, without secrets; nobody waits for it or fails by it."""
+"""The program's own log: a record for each event, without secrets; no actor waits for it or fails by it."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_a_new_version_serves_the_next_message(
 def test_a_new_version_serves_what_waits_and_not_what_has_begun(
     server: Server, raw_client: RawClient, index: Path, tmp_path: Path
 ) -> None:
-    """The swap lies between two messages of one tenant, and nobody waits for it."""
+    """The swap lies between two messages of one tenant, and no actor waits for it."""
     pipe = Pipe(tmp_path)
     begun = raw_client.post(**request(server, "acme", "trouble.make", **pipe.params))
     pipe.reached()

@@ -357,7 +357,7 @@ def test_stop_handles_the_mail_before_it_and_leaves_the_rest(
 def test_more_mail_does_not_run_a_mailbox_whose_token_the_supervisor_has(
     harness: MailboxHarness, seen: SimpleQueue[Any], end: object
 ) -> None:
-    """Left and Failed bring the token: until the supervisor acts, nobody else does."""
+    """Left and Failed bring the token: until the supervisor acts, no other does."""
     mailbox = harness.mailbox()
     mailbox.tell(end)
     Person.start(mailbox, seen)

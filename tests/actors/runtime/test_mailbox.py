@@ -31,7 +31,7 @@ class Leave:
 
 
 def unscheduled(**options: Any) -> Mailbox:
-    """A mailbox that nobody runs."""
+    """A mailbox without an actor."""
     return Mailbox("test", lambda _: None, **options)
 
 

@@ -1,4 +1,4 @@
-"""One thread computes at a time, and nobody waits for one that is blocked."""
+"""One thread computes at a time, and no actor waits for one that is blocked."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def asleep_soon(monkeypatch: pytest.MonkeyPatch) -> Map:
 
 
 def is_asleep(server: Server, tenant: str) -> bool:
-    """Whether the tenant's file stands alone and nobody has it open."""
+    """Whether the tenant's file stands alone and no process has it open."""
     path = path_of(server, tenant)
     beside = [path.with_name(path.name + end) for end in ("-wal", "-shm")]
     return str(path) not in resident_files(server) and not any(each.exists() for each in beside)

@@ -13,7 +13,7 @@ from actors.supervision.residency import EVICT_AT_LEAST, ResidentSet
 
 
 def mailboxes(count: int) -> list[Mailbox]:
-    """Mailboxes that nobody runs."""
+    """Mailboxes without an actor."""
     return [Mailbox(f"tenant {n}", lambda _: None) for n in range(count)]
 
 
@@ -175,7 +175,7 @@ def test_those_that_wait_can_be_withdrawn() -> None:
     ),
 )
 def test_the_cap_holds_and_whoever_waits_gets_in(cap: int, steps: list[tuple[str, int]]) -> None:
-    """Whatever the order: never more than the cap inside, and nobody waits while a place is free."""
+    """Whatever the order: never more than the cap inside, and no caller waits while a place is free."""
     residents = ResidentSet(cap)
     everyone = mailboxes(10)
     inside: set[Mailbox] = set()

@@ -221,7 +221,7 @@ def test_a_full_disk_or_missing_descriptors_are_no_failures_of_an_essential_chil
 def test_a_child_that_is_not_essential_is_tried_again_later_and_its_mail_waits(
     harness: SupervisorHarness, seen: SimpleQueue[Any]
 ) -> None:
-    """The system goes on; nothing that it was told meanwhile is lost, nor answered by somebody else."""
+    """The system goes on; nothing that it was told meanwhile is lost, nor answered by another."""
     assert isinstance(harness.clock, RunningAhead)
     mailbox = servant(harness, seen, max_restarts=1, max_seconds=3600.0, essential=False)
     harness.clock.holding = True
@@ -342,7 +342,7 @@ def test_a_failure_of_the_supervisor_itself_gives_up_the_system(harness: Supervi
         ask(harness.supervisor, Ping(), WAIT)
 
 
-def test_pykkas_registry_holds_who_lives_and_nobody_else(
+def test_pykkas_registry_holds_who_lives_and_no_other(
     harness: SupervisorHarness, seen: SimpleQueue[Any]
 ) -> None:
     """It does not grow with restarts."""

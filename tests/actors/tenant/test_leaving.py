@@ -207,7 +207,7 @@ def test_one_of_whom_nothing_is_on_disk_may_be_sent_again(timed: AsyncTenantHarn
 
 
 def test_a_timer_that_is_left_over_wakes_nobody(tenant: AsyncTenantHarness) -> None:
-    """One is set for the first deadline; when it rings, nobody waits any more."""
+    """One is set for the first deadline; when it rings, no caller waits any more."""
     for seconds in (50.0, 60.0, 40.0):
         tenant.send(seconds=seconds)
         tenant.answer(tenant.called())

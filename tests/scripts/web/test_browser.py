@@ -45,7 +45,7 @@ def log_in(browser: Browser, dashboard: Dashboard, token: str, path: str = "/") 
 
 @pytest.fixture
 def admin(browser: Browser, dashboard: Dashboard, people: People) -> Iterator[Browser]:
-    """The developer admin's, whose pages ask nobody else and throw nothing."""
+    """The developer admin's, whose pages ask no other and throw nothing."""
     browser.requests.clear()
     log_in(browser, dashboard, people.admin)
     yield browser

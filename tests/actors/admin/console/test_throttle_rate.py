@@ -26,7 +26,7 @@ def test_after_a_burst_one_person_waits_and_another_does_not() -> None:
     rates.charge(ADA, 1000.0 + wait / 1000)
 
 
-def test_who_was_quiet_for_long_is_forgotten_and_nobody_else() -> None:
+def test_who_was_quiet_for_long_is_forgotten_and_no_other() -> None:
     """So that memory is for those who call, and nobody gets more by being forgotten."""
     rates = PersonRateLimits()
     for _ in range(int(BURST)):

@@ -69,7 +69,7 @@ def test_an_owner_s_order_is_aborted_when_he_is_not_who_he_was(
     assert directory.ask(ListMembers("acme", "", 200)) == before
 
 
-def test_more_areas_than_he_had_hold_nobody_up(directory: DirectoryHarness) -> None:
+def test_more_areas_than_he_had_hold_no_other_up(directory: DirectoryHarness) -> None:
     """What he was allowed he still is."""
     directory.tenant()
     owner = directory.owner("members")

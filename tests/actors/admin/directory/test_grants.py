@@ -170,7 +170,7 @@ def test_there_is_one_at_a_time_for_a_person_on_a_tenant(directory: DirectoryHar
 
 
 def test_a_withdrawn_grant_is_over_at_once(directory: DirectoryHarness) -> None:
-    """Once is enough; nobody else's ends."""
+    """Once is enough; no other's ends."""
     ada = directory.tenant()
     one, other = directory.super_admin(), directory.super_admin()
     id_ = next(each.id for each in directory.known.grants.values() if each.person == one.person)

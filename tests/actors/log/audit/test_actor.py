@@ -230,7 +230,7 @@ def test_what_is_lost_when_the_log_stops_is_counted(admin_log: Mailbox, logged: 
 def test_a_failed_log_is_started_again_on_its_files(
     harness: MailboxHarness, admin_log: Mailbox, directory: Path
 ) -> None:
-    """What nobody should send ends it, as it ends any actor; the chain goes on with the next one."""
+    """What no actor should send ends it, as it ends any actor; the chain goes on with the next one."""
     ask(admin_log, Append(entry(0)), WAIT)
     admin_log.tell("nonsense")
     failed = harness.watch.hear()

@@ -151,7 +151,7 @@ def test_verifications_are_answered_in_their_order(
     assert all(answer.get(timeout=WAIT)["ok"] for answer in answers[:-1])
 
 
-def test_a_reader_that_stops_leaves_nobody_waiting(
+def test_a_reader_that_stops_leaves_no_caller_waiting(
     harness: MailboxHarness, directory: Path
 ) -> None:
     """Who waits for a verification hears it."""
@@ -166,7 +166,7 @@ def test_a_reader_that_stops_leaves_nobody_waiting(
         verified.get(timeout=WAIT)
 
 
-def test_a_reader_that_fails_leaves_nobody_waiting(
+def test_a_reader_that_fails_leaves_no_caller_waiting(
     harness: MailboxHarness, audit_reader: Mailbox
 ) -> None:
     """Nor does it wait itself for what it had begun."""

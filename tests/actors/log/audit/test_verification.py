@@ -270,7 +270,7 @@ def test_a_directory_in_a_file_s_place_is_seen(directory: Path) -> None:
 
 
 def test_a_missing_directory_is_no_sound_log(tmp_path: Path) -> None:
-    """Nor a broken one: somebody has to look."""
+    """Nor a broken one: a person has to look."""
     with pytest.raises(FileNotFoundError):
         Verification(tmp_path / "nowhere").run()
 

@@ -378,7 +378,7 @@ def test_what_cannot_be_put_in_order_is_tried_again_later(
 def test_a_failed_log_is_started_again_on_its_files(
     harness: MailboxHarness, error_log: Mailbox, directory: Path
 ) -> None:
-    """What nobody should send ends it, as it ends any actor; the mail behind it is not lost."""
+    """What no actor should send ends it, as it ends any actor; the mail behind it is not lost."""
     for message in (trouble(0), "nonsense", trouble(1)):
         error_log.tell(message)
     for _ in range(2):

@@ -121,7 +121,7 @@ def test_a_short_search_does_not_wait_for_a_long_one(
 
 
 def test_a_follower_hears_of_the_first_new_line(scene: Scene) -> None:
-    """At the next tick, and of what belongs to somebody else not at all."""
+    """At the next tick, and of what belongs to another not at all."""
     scene.add(1)
     newest = scene.find()["newest"]
     answer = scene.follow(newest)
@@ -188,7 +188,7 @@ def test_a_follower_passes_over_what_he_does_not_ask_for(scene: Scene) -> None:
     assert numbers(answer.get(timeout=WAIT)) == [7]
 
 
-def test_when_the_server_stops_nobody_waits_any_longer(scene: Scene) -> None:
+def test_when_the_server_stops_no_caller_waits_any_longer(scene: Scene) -> None:
     """Followers go home with an empty page, and those who come then do not wait at all."""
     answer = scene.follow()
     scene.mailbox.tell(ReleaseFollowers())
@@ -223,7 +223,7 @@ def test_there_are_so_many_searches_in_all(scene: Scene) -> None:
     assert [answer.get(timeout=WAIT)["lines"] for answer in answers[:-1]] == [[]] * MAX_QUERIES
 
 
-def test_a_wrong_question_hurts_nobody_else(scene: Scene) -> None:
+def test_a_wrong_question_hurts_no_other(scene: Scene) -> None:
     """Its asker hears what was wrong."""
     scene.add(1)
     with pytest.raises(InvalidArgument):
@@ -246,7 +246,7 @@ def test_a_file_that_cannot_be_read_is_said_without_its_whole_path(scene: Scene)
     assert numbers(scene.find(tenant_id=GLOBEX)) == [2]
 
 
-def test_a_reader_that_stops_leaves_nobody_waiting(scene: Scene) -> None:
+def test_a_reader_that_stops_leaves_no_caller_waiting(scene: Scene) -> None:
     """Who waits for a page hears it."""
     answer = scene.follow()
     stop(scene.mailbox, WAIT)
@@ -256,7 +256,7 @@ def test_a_reader_that_stops_leaves_nobody_waiting(scene: Scene) -> None:
     assert scene.harness.watch.hear().mailbox is scene.mailbox
 
 
-def test_a_reader_that_fails_leaves_nobody_waiting(scene: Scene) -> None:
+def test_a_reader_that_fails_leaves_no_caller_waiting(scene: Scene) -> None:
     """And the next one answers whoever asks then."""
     answer = scene.follow()
     scene.mailbox.tell("nonsense")

@@ -151,7 +151,7 @@ def test_a_crash_while_appending_leaves_a_batch_or_nothing_of_it(tmp_path: Path)
     pytest.fail("it never came to its end")
 
 
-# ---------------------------------------------------------------- what somebody else leaves
+# ---------------------------------------------------------------- what another process leaves
 
 
 def test_a_compressed_day_that_was_unpacked_by_hand_is_not_doubled(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_a_page_has_a_bound_in_bytes(log: Written) -> None:
 
 
 def test_what_is_no_record_is_passed_over(log: Written) -> None:
-    """A line that is being written, that a crash has cut off, or that somebody else has put there."""
+    """A line that is being written, that a crash has cut off, or that another process has put there."""
     log.add(NOON, action="first")
     log.add(NOON + 1, action="second")
     (path,) = log.directory.iterdir()

@@ -1,4 +1,4 @@
-"""The TenantLog: each line in its own tenant's files, one write a turn, and nobody waits for a disk."""
+"""The TenantLog: each line in its own tenant's files, one write a turn, and no actor waits for a disk."""
 
 from __future__ import annotations
 
@@ -490,7 +490,7 @@ def test_a_directory_that_cannot_be_listed_is_said_and_tried_again_later(
 def test_a_failed_log_is_started_again_on_its_files(
     harness: MailboxHarness, start: Callable[[], Mailbox], tenant_log: Mailbox, directory: Path
 ) -> None:
-    """What nobody should send ends it, as it ends any actor; the mail behind it is not lost."""
+    """What no actor should send ends it, as it ends any actor; the mail behind it is not lost."""
     for message in (turn(0), "nonsense", turn(1)):
         tenant_log.tell(message)
     for _ in range(2):

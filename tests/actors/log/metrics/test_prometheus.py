@@ -152,7 +152,7 @@ def test_where_stats_has_gone_the_page_says_so(harness: MailboxHarness) -> None:
     assert not any(name.startswith("tenantry_requests") for name, _ in found)
 
 
-def test_closed_it_answers_nobody_and_leaves_the_port(harness: MailboxHarness) -> None:
+def test_closed_it_answers_no_caller_and_leaves_the_port(harness: MailboxHarness) -> None:
     """A server that is started again takes it."""
     stats = start(harness)
     server = MetricsServer(0, stats)

@@ -101,7 +101,7 @@ def test_no_more_than_some_are_under_way_at_once(harness: OutboxHarness) -> None
 # ---------------------------------------------------------------- outcomes
 
 
-def test_whoever_was_named_hears_of_a_success_and_the_row_is_gone(harness: OutboxHarness) -> None:
+def test_the_callback_is_called_after_a_success_and_the_row_is_gone(harness: OutboxHarness) -> None:
     """Although nobody but an admin owner could call that action."""
     key = harness.sent()
     harness.accept(harness.operate())
@@ -174,7 +174,7 @@ def test_what_cannot_be_mended_by_trying_is_dead_at_once(
 
 
 def test_it_is_given_up_after_so_many_attempts(harness: OutboxHarness) -> None:
-    """And whoever was named hears of it once."""
+    """And the callback is called with it once."""
     key = harness.sent()
     for _ in range(MAX_ATTEMPTS):
         harness.refuse(harness.operate(), Unavailable("away"))
@@ -207,7 +207,7 @@ def test_no_answer_counts_as_one_that_may_come(
     assert "not answered within 60 s" in error
 
 
-def test_a_refusal_of_whoever_hears_is_final(harness: OutboxHarness) -> None:
+def test_a_refusal_of_the_callback_is_final(harness: OutboxHarness) -> None:
     """It stands in the tenant's log; nothing is told again."""
     harness.sent()
     harness.accept(harness.operate(), receipt="have them refuse")
@@ -215,7 +215,7 @@ def test_a_refusal_of_whoever_hears_is_final(harness: OutboxHarness) -> None:
     assert harness.states() == []
 
 
-def test_a_defect_of_whoever_hears_is_told_again_and_then_set_aside(harness: OutboxHarness) -> None:
+def test_a_defect_of_the_callback_is_told_again_and_then_set_aside(harness: OutboxHarness) -> None:
     """Its delivery is done and not repeated."""
     harness.sent()
     harness.accept(harness.operate(), receipt="have them fail")
@@ -230,7 +230,7 @@ def test_a_defect_of_whoever_hears_is_told_again_and_then_set_aside(harness: Out
 
 
 def test_ordered_ones_leave_one_after_another(harness: OutboxHarness) -> None:
-    """A retry holds up those behind it, and nobody else."""
+    """A retry holds up those behind it, and no other."""
     first, second = harness.sent(ordered=True), harness.sent(ordered=True)
     other = harness.sent()
     told = {message.key: message for message in harness.operates()}
@@ -377,7 +377,7 @@ def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(harness: OutboxHar
 
 
 def test_dead_letters_are_listed_and_sent_again(harness: OutboxHarness) -> None:
-    """Under the same key, as a delivery of its own: whoever was named hears of the new outcome, too."""
+    """Under the same key, as a delivery of its own: the callback is called with the new outcome, too."""
     key = harness.sent("a parcel")
     harness.refuse(harness.operate(), NotSubscribed("not yet"))
     (dead,) = harness.ask(ListDeliveries(True, "post", 0, 10))

@@ -193,7 +193,7 @@ def test_a_call_leaves_once_what_was_written_before_it_is_on_disk(
     assert mark.steps == 1
 
 
-def test_a_stretch_that_is_rolled_back_has_called_nobody(tenant: AsyncTenantHarness) -> None:
+def test_a_stretch_that_is_rolled_back_has_called_no_connector(tenant: AsyncTenantHarness) -> None:
     """Also where the call was made before the failure."""
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -691,7 +691,7 @@ def test_a_function_cannot_hide_that_its_stretch_is_lost(tenant: AsyncTenantHarn
     assert tenant.count() == 1
 
 
-def test_a_first_stretch_that_is_lost_has_called_nobody(
+def test_a_first_stretch_that_is_lost_has_called_no_connector(
     disk: Disk, tenant: AsyncTenantHarness
 ) -> None:
     """The caller is refused as of any commit that fails; sent again, it is served."""

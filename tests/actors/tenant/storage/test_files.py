@@ -175,7 +175,7 @@ def replace(path: Path) -> None:
 def test_what_is_no_sound_file_of_this_tenant_stays(
     library: Library, tenant_id: str, harm: Callable[[Path], None]
 ) -> None:
-    """A backup that cannot be restored is none: somebody has to look at it."""
+    """A backup that cannot be restored is none: a person has to look at it."""
     path = library.path(tenant_id)
     harm(path)
     before = path.read_bytes()
