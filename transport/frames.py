@@ -1,9 +1,11 @@
-"""Messages read from a server's socket, and which of them wait behind the others."""
+"""Messages of a server's socket: those read that wait behind others, and replies on their way out."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Final, NamedTuple
+
+import zmq
 
 from transport.connection import Tally
 
@@ -21,6 +23,14 @@ MAX_DEFERRED: Final = 4096
 
 MAX_DEFERRED_BYTES: Final = 8 * 1024**2
 """Bytes of all deferred frames, which count for no connection any more."""
+
+
+MAX_UNSENT: Final = 1000
+"""Replies queued for one peer that does not read; further ones are dropped and counted."""
+
+NOBLOCK: Final = int(zmq.NOBLOCK)
+SNDMORE: Final = int(zmq.NOBLOCK | zmq.SNDMORE)
+"""Plain numbers: joining members of an enumeration would cost time for every message."""
 
 
 class Frame(NamedTuple):
@@ -86,3 +96,65 @@ def light_first(frames: list[Frame]) -> list[Frame]:
     """Move frames of connections that sent a heavy body behind all others; keep each connection's order."""
     heavy = {frame.parts[0] for frame in frames if len(frame.parts[-1]) > HEAVY_BYTES}
     return sorted(frames, key=lambda frame: frame.parts[0] in heavy)
+
+
+class Counters:
+    """Counts of what the socket could not deliver or read; other threads may read them."""
+
+    def __init__(self) -> None:
+        self.unroutable = 0
+        """Replies whose peer had disconnected."""
+        self.overflowed = 0
+        """Replies dropped because their peer did not read."""
+        self.undecodable = 0
+        """Messages dropped because no id could be read."""
+
+
+class OutgoingReplies:
+    """Sends without waiting. Replies to slow peers are queued; those to lost peers are counted."""
+
+    def __init__(self, socket: zmq.Socket[bytes], counters: Counters) -> None:
+        # The compiled method: the one in Python around it takes as long again, for sockets of another kind.
+        self._send_part = super(zmq.Socket, socket).send
+        self._counters = counters
+        self._queues: dict[bytes, deque[list[bytes]]] = {}
+
+    def __len__(self) -> int:
+        return sum(len(queue) for queue in self._queues.values())
+
+    def __bool__(self) -> bool:
+        return bool(self._queues)
+
+    def send(self, message: list[bytes]) -> None:
+        """Send the parts of a message, of which the first is the routing id; or queue it."""
+        queue = self._queues.get(message[0])
+        if queue is None:
+            if not self._try_send(message):
+                self._queues[message[0]] = deque([message])
+        elif len(queue) < MAX_UNSENT:
+            queue.append(message)
+        else:
+            self._counters.overflowed += 1
+
+    def flush(self) -> None:
+        """Send of what is queued as much as its peers take now."""
+        for routing_id, queue in list(self._queues.items()):
+            while queue and self._try_send(queue[0]):
+                queue.popleft()
+            if not queue:
+                del self._queues[routing_id]
+
+    def _try_send(self, message: list[bytes]) -> bool:
+        """Send a message; return whether it is done with: sent, or its peer gone."""
+        try:
+            send = self._send_part
+            for part in message[:-1]:
+                send(part, SNDMORE)
+            send(message[-1], NOBLOCK)
+        except zmq.Again:
+            return False
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._counters.unroutable += 1
+        return True

@@ -18,7 +18,15 @@ import zmq
 
 from transport.connection import BOUNDS, Bounds, Tally
 from transport.connections import Connections
-from transport.frames import HEAVY_BYTES, DeferredFrames, Frame, light_first
+from transport.frames import (
+    HEAVY_BYTES,
+    NOBLOCK,
+    Counters,
+    DeferredFrames,
+    Frame,
+    OutgoingReplies,
+    light_first,
+)
 
 MAX_FRAMES = 256
 """Frames read from the socket in one batch, so that messages from inside do not wait."""
@@ -41,30 +49,32 @@ MAX_DROPPED = 64
 PAUSE_SECONDS = 5e-5
 """Seconds of that pause: a waiting thread needs about as long to wake up."""
 
-MAX_UNSENT = 1000
-"""Replies queued for one peer that does not read; further ones are dropped and counted."""
-
 FRAME_OVERHEAD = 2
 """Bytes that ZMTP adds to each part, at least."""
 
 RETRY_MS = 5
 """Milliseconds after which a peer whose queue was full is tried again."""
 
-NOBLOCK = int(zmq.NOBLOCK)
-SNDMORE = int(zmq.NOBLOCK | zmq.SNDMORE)
-"""Plain numbers: joining members of an enumeration would cost time for every message."""
 
-
-class Counters:
-    """Counts of what the socket could not deliver or read; other threads may read them."""
+class BatchSize:
+    """How many frames the next batch may have: fewer while the owner's turns take too long."""
 
     def __init__(self) -> None:
-        self.unroutable = 0
-        """Replies whose peer had disconnected."""
-        self.overflowed = 0
-        """Replies dropped because their peer did not read."""
-        self.undecodable = 0
-        """Messages dropped because no id could be read."""
+        self.frames = MAX_FRAMES
+        self.turn_seconds = TURN_SECONDS
+        """Processor time of one turn, in seconds; the owner may shorten turns for a while."""
+        self._turn_started = float("inf")  # thread time at which the last turn began
+
+    def begin_turn(self) -> None:
+        """Note that the owner begins a turn."""
+        self._turn_started = time.thread_time()
+
+    def adapt(self) -> None:
+        """Halve the batch if the last turn took too long, because other messages wait until a turn ends."""
+        if time.thread_time() - self._turn_started > self.turn_seconds:
+            self.frames = max(MIN_FRAMES, self.frames // 2)
+        elif self.frames < MAX_FRAMES:
+            self.frames = min(MAX_FRAMES, self.frames + MIN_FRAMES)
 
 
 class RouterSocket:
@@ -81,21 +91,16 @@ class RouterSocket:
         self._after_sleep = after_sleep
         self.counters = Counters()
         self._socket = socket
-        # The compiled method: the one in Python around it takes as long again, for sockets of another kind.
-        self._send_part = super(zmq.Socket, socket).send
+        self._outgoing = OutgoingReplies(socket, self.counters)
         self._inside: deque[Any] = deque()
         self._read: list[Frame] = []  # frames that are read and not yet taken
         self._deferred = DeferredFrames()
-        self._max_frames = MAX_FRAMES
+        self.batch = BatchSize()
         self._silence: SimpleQueue[None] = (
             SimpleQueue()
         )  # never filled: waits less than poll's 1 ms
         self._dropped = 0  # messages dropped unread since the last pause
-        self.turn_seconds = TURN_SECONDS
-        """Processor time of one turn, in seconds; its owner may shorten turns for a while."""
-        self._turn_started = float("inf")  # thread time at which the last turn began
         self._asleep: deque[None] = deque()  # one element while the owner waits and wants a wakeup
-        self._unsent: dict[bytes, deque[list[bytes]]] = {}
         self.connections = Connections(socket, bounds)
         self._tallies: dict[bytes, Tally] = {}
         self.has_keys = False
@@ -126,14 +131,15 @@ class RouterSocket:
 
     def receive_batch(self) -> list[Any]:
         """Wait for messages; return those from inside first, then frames, at least one in all."""
-        self._adapt()
+        self.batch.adapt()
         while True:
             self._pause()
-            self._send_unsent()
+            self._outgoing.flush()
             frames = self._frames()  # read first: if it raises, messages from inside stay queued
-            mail = [*self._messages(), *frames]
+            inside = self._inside
+            mail = [*(inside.popleft() for _ in range(len(inside))), *frames]
             if mail:
-                self._turn_started = time.thread_time()
+                self.batch.begin_turn()
                 return mail
             self._wait()
 
@@ -142,15 +148,7 @@ class RouterSocket:
         tally = self._tallies.get(routing_id)
         if tally is not None:
             tally.sent += len(parts[-1])
-        queue = self._unsent.get(routing_id)
-        message = [routing_id, *parts]
-        if queue is None:
-            if not self._try_send(message):
-                self._unsent[routing_id] = deque([message])
-        elif len(queue) < MAX_UNSENT:
-            queue.append(message)
-        else:
-            self.counters.overflowed += 1
+        self._outgoing.send([routing_id, *parts])
 
     def is_full(self, routing_id: bytes) -> bool:
         """Return whether a peer has so many unread replies that no more should be made for it."""
@@ -178,15 +176,15 @@ class RouterSocket:
     @property
     def unsent(self) -> int:
         """Replies queued for peers that do not read."""
-        return sum(len(queue) for queue in self._unsent.values())
+        return len(self._outgoing)
 
     def drain(self, timeout_ms: int) -> None:
         """Give peers up to `timeout_ms` to read their queued replies; nothing is received meanwhile."""
         deadline = time.monotonic() + timeout_ms / 1000
-        self._send_unsent()
-        while self._unsent and time.monotonic() < deadline:
+        self._outgoing.flush()
+        while self._outgoing and time.monotonic() < deadline:
             zmq.zmq_poll([], RETRY_MS)  # there is no event for a peer that begins to read
-            self._send_unsent()
+            self._outgoing.flush()
 
     def close(self) -> None:
         """Close the socket; ZeroMQ delivers what it has taken for up to the socket's LINGER."""
@@ -195,15 +193,11 @@ class RouterSocket:
         self._wakeup_reader.close()
         self._wakeup_writer.close()
 
-    def _messages(self) -> list[Any]:
-        inside = self._inside
-        return [inside.popleft() for _ in range(len(inside))]
-
     def _frames(self) -> list[Frame]:
         self._drop_closed()
         weight = 0
         try:
-            for _ in range(self._max_frames - len(self._read)):
+            for _ in range(self.batch.frames - len(self._read)):
                 weight += self._receive()
                 if weight >= MAX_BYTES or self._dropped >= MAX_DROPPED:
                     break
@@ -213,19 +207,12 @@ class RouterSocket:
         except (
             BaseException
         ):  # out of memory, for example: frames already read wait for the next batch
-            self._skip_rest()
+            skip_rest(self._socket)
             raise
         frames, self._read = self._read, []
         if weight > HEAVY_BYTES:
             frames = light_first(frames)
         return frames + self._deferred.take(MAX_FRAMES) if self._deferred else frames
-
-    def _adapt(self) -> None:
-        """Halve the batch if the last turn took too long, because other messages wait until a turn ends."""
-        if time.thread_time() - self._turn_started > self.turn_seconds:
-            self._max_frames = max(MIN_FRAMES, self._max_frames // 2)
-        elif self._max_frames < MAX_FRAMES:
-            self._max_frames = min(MAX_FRAMES, self._max_frames + MIN_FRAMES)
 
     def _pause(self) -> None:
         """Let other threads run after many messages were dropped.
@@ -290,45 +277,24 @@ class RouterSocket:
             if self._tallies.get(tally.routing_id) is tally:
                 del self._tallies[tally.routing_id]
 
-    def _skip_rest(self) -> None:
-        """Skip the rest of a message that was read in part: its next part would pass for a routing id."""
-        nothing = bytearray()
-        while self._socket.getsockopt(zmq.RCVMORE):
-            self._socket.recv_into(nothing)
-
     def _wait(self) -> None:
         self._asleep.append(None)
         if self._inside:  # appended since the last look: no wakeup comes for it
             self._asleep.clear()
             return
         self._before_sleep()
-        ready = self._poller.poll(RETRY_MS if self._unsent else None)
+        ready = self._poller.poll(RETRY_MS if self._outgoing else None)
         self._asleep.clear()
         self._after_sleep()
         if any(source == self._wakeup_reader.fileno() for source, _ in ready):
             self._wakeup_reader.recv(64)
 
-    def _try_send(self, message: list[bytes]) -> bool:
-        """Send a message; return whether it is done with: sent, or its peer gone."""
-        try:
-            send = self._send_part
-            for part in message[:-1]:
-                send(part, SNDMORE)
-            send(message[-1], NOBLOCK)
-        except zmq.Again:
-            return False
-        except zmq.ZMQError as error:
-            if error.errno != zmq.EHOSTUNREACH:
-                raise
-            self.counters.unroutable += 1
-        return True
 
-    def _send_unsent(self) -> None:
-        for routing_id, queue in list(self._unsent.items()):
-            while queue and self._try_send(queue[0]):
-                queue.popleft()
-            if not queue:
-                del self._unsent[routing_id]
+def skip_rest(socket: zmq.Socket[bytes]) -> None:
+    """Skip the rest of a message that was read in part: its next part would pass for a routing id."""
+    nothing = bytearray()
+    while socket.getsockopt(zmq.RCVMORE):
+        socket.recv_into(nothing)
 
 
 def property_of(part: zmq.Frame, name: str) -> str | None:

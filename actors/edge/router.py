@@ -130,7 +130,7 @@ class Router(Channel):
         """Handle all mail before waking any tenant, so that more messages share one commit."""
         self._allowance.begin_turn()
         is_calm = time.monotonic() >= self._allowance.wary_until
-        self.mailbox.socket.turn_seconds = TURN_SECONDS if is_calm else WARY_TURN_SECONDS
+        self.mailbox.socket.batch.turn_seconds = TURN_SECONDS if is_calm else WARY_TURN_SECONDS
         try:
             super().handle(mail)
         finally:

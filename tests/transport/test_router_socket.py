@@ -13,8 +13,8 @@ import zmq
 from transport import router_socket as module
 from transport.bind import set_options
 from transport.connection import BOUNDS
-from transport.frames import HEAVY_BYTES, MAX_STRANGERS, Frame, light_first
-from transport.router_socket import MAX_BYTES, MAX_FRAMES, MAX_UNSENT, MIN_FRAMES, RouterSocket
+from transport.frames import HEAVY_BYTES, MAX_STRANGERS, MAX_UNSENT, Frame, light_first
+from transport.router_socket import MAX_BYTES, MAX_FRAMES, MIN_FRAMES, RouterSocket
 from transport.validation import LIMITS
 
 WAIT = 10.0
@@ -148,7 +148,7 @@ def all_frames(peers: Peers, count: int) -> list[list[Frame]]:
 
 def test_where_frames_take_long_a_turn_has_fewer(peers: Peers) -> None:
     """Whatever the machine's speed: here each turn is taken for too long."""
-    peers.mailbox.turn_seconds = -1.0
+    peers.mailbox.batch.turn_seconds = -1.0
     client = peers.connect(b"a")
     for n in range(2 * MAX_FRAMES):
         client.send(b"%d" % n)

@@ -237,7 +237,7 @@ def test_a_connection_is_known_from_its_first_valid_token() -> None:
 def test_turns_are_short_while_somebody_owes_time() -> None:
     """A flood's messages fill every turn; others' messages are passed on at the end of one."""
     with served(SOON_SPENT) as (reception, raw_client):
-        assert reception.mailbox.socket.turn_seconds == TURN_SECONDS
+        assert reception.mailbox.socket.batch.turn_seconds == TURN_SECONDS
         for _ in range(3):
             raw_client.ask(**{**MARK, "action": "no.such_action"})
-        assert reception.mailbox.socket.turn_seconds == WARY_TURN_SECONDS
+        assert reception.mailbox.socket.batch.turn_seconds == WARY_TURN_SECONDS
