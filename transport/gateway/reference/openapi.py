@@ -20,6 +20,15 @@ SYSTEM: Final = "system."
 MOST_QUERY: Final = frozenset({"string", "integer", "number", "boolean", "array"})
 """Types of params that a query can hold; an action with others has no GET in the document."""
 
+_NAMED: Final = frozenset({"properties", "patternProperties", "dependentSchemas"})
+"""Keywords that have schemas by names, which are no keywords."""
+
+_DATA: Final = frozenset({"const", "default", "enum", "examples"})
+"""Keywords that have values, and no schemas."""
+
+_OWN: Final = {"kind": "x-kind"}
+"""Keywords of the index, and as what programs that read OpenAPI pass over them."""
+
 DESCRIPTION: Final = """\
 Actions of one server, as HTTP. A call is a `POST` with the params as body; an action that only reads has a \
 `GET`, too.
@@ -135,7 +144,7 @@ def _query_types(field: Mapping[str, Any]) -> bool:
 
 def _query_parameters(params: Mapping[str, Any], place: str) -> list[Map]:
     required = params.get("required", ())
-    properties = _relocated(params.get("properties", {}), place)
+    properties = _inner("properties", params.get("properties", {}), place)
     return [
         {
             "name": name,
@@ -161,20 +170,31 @@ def _schemas(entry: Mapping[str, Any]) -> Map:
 
 
 def _relocated(value: Any, owner: str) -> Any:
-    """Return a schema whose references lead to its owner's definitions among the components."""
+    """Return a schema as OpenAPI has it.
+
+    Its references lead to its owner's definitions among the components, and a keyword of the index alone
+    begins with `x-`.
+    """
     if isinstance(value, list | tuple):
         return [_relocated(each, owner) for each in value]
     if not isinstance(value, Mapping):
         return value
     moved = {
-        name: _relocated(each, owner)
-        for name, each in value.items()
-        if name not in ("$defs", "$schema", "$id")
+        _OWN.get(word, word): each if word in _DATA else _inner(word, each, owner)
+        for word, each in value.items()
+        if word not in ("$defs", "$schema", "$id")
     }
     reference = moved.get("$ref")
     if isinstance(reference, str):
         moved["$ref"] = reference.replace("#/$defs/", f"{_PLACE}{owner}.")
     return moved
+
+
+def _inner(word: str, value: Any, owner: str) -> Any:
+    """Return what a keyword has, with the schemas in it relocated."""
+    if word in _NAMED and isinstance(value, Mapping):
+        return {name: _relocated(each, owner) for name, each in value.items()}
+    return _relocated(value, owner)
 
 
 def _reference(entry: Mapping[str, Any], part: str) -> Map:
