@@ -24,6 +24,7 @@ from scripts.endurance.trials import (
     kill,
     memory,
     migrate,
+    openapi,
     outbox_kill,
     passivation,
     siege,
@@ -44,6 +45,7 @@ TRIALS: dict[str, ModuleType] = {
     "hanging": hanging_connector,
     "syncs": syncs,
     "fuzz": fuzz,
+    "openapi": openapi,
     "siege": siege,
     "intent": intent,
 }
