@@ -126,6 +126,8 @@ class Settings(BaseSettings):
     """Admin channel: by default ipc://DATA/admin.sock, for the server's user alone. Ports need CURVE."""
     http: int | None = Field(default=None, ge=0, le=65535)
     """Port on loopback for HTTP, for development: a gateway that ends with the server. See docs/http.md."""
+    http_origins: list[str] = []
+    """Origins whose pages may call that gateway, such as http://localhost:3000."""
     dashboard: int | None = Field(default=None, ge=0, le=65535)
     """Port on loopback for the web dashboard, which ends with the server, too. See docs/dashboard.md."""
     environment: str = LOCAL_DEV

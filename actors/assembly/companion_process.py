@@ -6,6 +6,7 @@ docs/http.md and docs/dashboard.md say how to run either by itself.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,8 @@ class CompanionProcess:
         self._program = program
         self._port: int | None = getattr(settings, program.setting)
         self._arguments = ["--server", endpoint, "--port", str(self._port), "--until-eof"]
+        if program is GATEWAY:
+            self._arguments += ["--origins", json.dumps(settings.http_origins)]
         # The admin channel's socket file is for the server's user alone, and not encrypted.
         is_file = program is DASHBOARD and endpoint.startswith("ipc://")
         if settings.curve_keys is not None and not is_file:
@@ -74,7 +77,8 @@ class CompanionProcess:
             if not ready.startswith("ready "):
                 self._end(self._process)
                 raise SettingsError(
-                    f"no {self._program.name} at port {self._port}: {self._flag} takes another"
+                    f"no {self._program.name} at port {self._port}, as it says above; "
+                    f"{self._flag} takes another"
                 )
             self.address = ready.split()[1]
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from transport.gateway.origins import is_origin
 from transport.gateway.process.settings import InvalidSettings, ListeningSettings, read
 from transport.gateway.proxies import networks_of
 
@@ -47,6 +48,17 @@ class GatewaySettings(ListeningSettings):
     @classmethod
     def _check_networks(cls, value: list[str]) -> list[str]:
         networks_of(value)
+        return value
+
+    @field_validator("origins")
+    @classmethod
+    def _check_origins(cls, value: list[str]) -> list[str]:
+        for each in value:
+            if not is_origin(each):
+                raise ValueError(
+                    f"{each!r} is no origin: write scheme and host as a browser sends them, "
+                    "such as https://desk.example or http://localhost:3000, without a path"
+                )
         return value
 
 

@@ -13,13 +13,15 @@ import pytest
 from tests.child import Child
 from tests.deadline import until
 
+PAGE = "http://localhost:3000"
+
 
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[Child]:
     """A server that has started both."""
-    with Child(
-        "--http", "0", "--dashboard", "0", data=tmp_path / "data", memory_bytes=0
-    ) as running:
+    ports = ("--http", "0", "--dashboard", "0")
+    pages = ("--http-origins", f"{PAGE},http://localhost:5173")
+    with Child(*ports, *pages, data=tmp_path / "data", memory_bytes=0) as running:
         running.ready()
         yield running
 
@@ -42,6 +44,9 @@ def address_of(child: Child, what: str = "http") -> str:
 def test_it_serves_with_the_server_and_stops_with_it(child: Child) -> None:
     ping = httpx2.post(f"{address_of(child)}/v1/system/ping", json={}, timeout=20)
     assert ping.json()["result"]["pong"] is True
+    headers = {"origin": PAGE, "access-control-request-method": "POST"}
+    asked = httpx2.options(f"{address_of(child)}/v1/acme/contacts.add", headers=headers, timeout=20)
+    assert asked.headers["access-control-allow-origin"] == PAGE
     page = httpx2.get(f"{address_of(child, 'dashboard')}/login", timeout=20)
     assert "admin.sock" in page.text
     companions = companions_of(child)
@@ -60,3 +65,10 @@ def test_a_port_that_is_taken_is_named(child: Child, tmp_path: Path) -> None:
     with Child("--http", port, data=tmp_path / "other", memory_bytes=0) as second:
         assert second.ended() == 78
         assert f"no HTTP at port {port}" in second.log()
+
+
+def test_what_is_no_origin_is_named(tmp_path: Path) -> None:
+    pages = ("--http-origins", "http://localhost:3000/")
+    with Child("--http", "0", *pages, data=tmp_path / "data", memory_bytes=0) as child:
+        assert child.ended() == 78
+        assert "without a path" in child.log()

@@ -60,6 +60,24 @@ def test_without_tls_it_listens_to_a_proxy_if_told_so() -> None:
     assert read_settings(["--host", "0.0.0.0", "--plain"]).host == "0.0.0.0"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["http://localhost:3000", "https://desk.example", "http://[::1]:8000", "http://192.0.2.1:3000"],
+)
+def test_an_origin_is_as_a_browser_sends_it(text: str) -> None:
+    assert read_settings(["--origins", text]).origins == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["*", "localhost:3000", "http://localhost:3000/", "https://Desk.example", "https://*.example"],
+)
+def test_what_no_browser_would_send_is_no_origin(text: str) -> None:
+    """It would be kept, and match nothing."""
+    with pytest.raises(InvalidSettings, match="without a path"):
+        read_settings(["--origins", text])
+
+
 @pytest.mark.parametrize("arguments", [["--server", "nonsense"], ["--server-key", "nowhere.key"]])
 def test_a_gateway_that_cannot_start_says_why(arguments: list[str]) -> None:
     with Child(*arguments, program=PROGRAM) as child:
