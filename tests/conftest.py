@@ -52,6 +52,12 @@ settings.register_profile("night", settings.get_profile("any machine"), max_exam
 settings.load_profile("any machine")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where to keep pictures of pages."""
+    words = "folder for pictures of every page; without it a temporary one"
+    parser.addoption("--screens", type=Path, metavar="DIR", help=words)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the code once, whatever the environment says: each of a hundred servers would for itself."""
     if not hasattr(config, "workerinput"):
@@ -159,3 +165,11 @@ def browser(chromium: Chromium) -> Iterator[Browser]:
     """One page for a module's tests."""
     with Browser(chromium) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def screens(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of pictures of pages."""
+    folder: Path = pytestconfig.getoption("--screens") or tmp_path_factory.mktemp("screens")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

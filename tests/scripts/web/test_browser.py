@@ -8,24 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.browser import Browser
-from tests.examples.test_desk_web import CONTRAST
 from tests.scripts.cli.console.conftest import Served
 from tests.scripts.web.conftest import Dashboard, People
 from transport.client import Client
 
 ATTACK = "<script>window.attacked = 1</script><img src=x onerror='window.attacked = 1'>"
 
-UNNAMED = """
-[...document.querySelectorAll("input:not([type=hidden]), select, textarea:not([hidden])")]
-  .filter((each) => each.labels.length === 0).map((each) => each.name)
-"""
-
 SHOWN = "document.getElementById('live').innerText"
-
-PAGES = (
-    *("/", "/tenants", "/tenants/acme", "/functions", "/functions/contacts.get", "/connectors"),
-    *("/errors", "/audit", "/actors", "/actions/functions.move?function=contacts.add&version=1"),
-)
 
 
 @pytest.fixture(scope="module")
@@ -149,16 +138,3 @@ def test_a_link_of_another_site_opens_the_page_of_who_is_logged_in(
     admin.run("document.getElementById('a').click()")
     admin.arrive("location.pathname === '/tenants' && !!document.querySelector('header nav')")
     admin.requests.clear()
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
-def test_pages_are_readable_and_as_wide_as_the_screen(
-    admin: Browser, dashboard: Dashboard, width: int, scheme: str
-) -> None:
-    admin.look(width, 900, scheme)
-    for path in PAGES:
-        admin.open(dashboard.address + path)
-        assert admin.run(CONTRAST) == [], path
-        assert admin.run(UNNAMED) == [], path
-        assert admin.run("document.documentElement.scrollWidth") <= width, path
-    admin.look(1280, 900, "light")

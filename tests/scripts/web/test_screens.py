@@ -1,0 +1,117 @@
+"""Each page as it is seen, judged by axe-core, with a picture.
+
+Wide and light, or narrow and dark, in turn; `pytest --screens DIR` takes all four, a minute of a processor.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from tests.accessibility import AXE, serious
+from tests.browser import Browser, Chromium
+from tests.scripts.web.conftest import Dashboard, People
+from tests.scripts.web.test_browser import log_in
+
+Judge = Callable[[Browser, str], None]
+
+PAGES = (
+    *("/", "/tenants", "/tenants/acme", "/tenants/acme/figures", "/functions", "/index"),
+    *("/functions/contacts.get", "/connectors", "/connectors/outbox", "/connectors/dead"),
+    *(
+        "/errors",
+        "/trace/TRACE",
+        "/audit?action=functions.reload",
+        "/actors",
+        "/actors?actor=acme",
+        "/stacks",
+        "/requests",
+    ),
+    *("/developers", "/actions", "/actions/functions.move?function=contacts.add&version=1"),
+)
+
+OWN_PAGES = tuple(f"/tenants/acme{part}" for part in ("", "/people", "/tokens", "/config", "/log"))
+"""Of an owner, whose the data is."""
+
+LOOKS = ((1280, "light"), (400, "dark"), (1280, "dark"), (400, "light"))
+
+TURN = itertools.cycle(LOOKS[:2])
+
+
+@pytest.fixture(scope="module")
+def developer(chromium: Chromium, dashboard: Dashboard, people: People) -> Iterator[Browser]:
+    """The developer admin's page."""
+    with Browser(chromium) as opened:
+        log_in(opened, dashboard, people.admin)
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def owner_page(chromium: Chromium, dashboard: Dashboard, people: People) -> Iterator[Browser]:
+    """The owner's."""
+    with Browser(chromium) as opened:
+        log_in(opened, dashboard, people.owner, "/tenants/acme")
+        yield opened
+
+
+@pytest.fixture
+def judge(screens: Path, pytestconfig: pytest.Config) -> Judge:
+    """What looks at the page that is open, and keeps pictures under a name."""
+    looks = LOOKS if pytestconfig.getoption("--screens") else (next(TURN),)
+
+    def look(browser: Browser, name: str) -> None:
+        for width, scheme in looks:
+            browser.look(width, 900, scheme)
+            (screens / f"{name}-{width}-{scheme}.png").write_bytes(browser.picture())
+            assert serious(browser) == [], (width, scheme)
+            assert browser.run("document.documentElement.scrollWidth") <= width
+        assert browser.errors == [], "it threw, or asked for what its policy refuses"
+
+    return look
+
+
+def named(path: str) -> str:
+    """The path as a part of a file's name."""
+    return path.strip("/").partition("&")[0].translate(str.maketrans("/?=", "___")) or "overview"
+
+
+def test_the_library_is_what_was_published() -> None:
+    published = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
+    assert sha256(AXE.read_bytes()).hexdigest() == published
+
+
+def test_a_poor_page_would_be_seen(browser: Browser) -> None:
+    browser.open("data:text/html,<p style='color:%23bbb'>faint</p><input><img src=x>")
+    assert {"color-contrast", "label", "image-alt"} <= {rule for rule, _ in serious(browser)}
+
+
+def test_the_login(browser: Browser, dashboard: Dashboard, judge: Judge) -> None:
+    browser.open(f"{dashboard.address}/login")
+    judge(browser, "login")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_developers_page(
+    developer: Browser, dashboard: Dashboard, judge: Judge, path: str, broken_trace: str
+) -> None:
+    developer.open(dashboard.address + path.replace("TRACE", broken_trace))
+    judge(developer, named(path))
+
+
+def test_what_is_shown_before_something_is_taken_away(
+    developer: Browser, dashboard: Dashboard, judge: Judge
+) -> None:
+    developer.open(f"{dashboard.address}/actions/tenants.suspend?tenant=acme")
+    developer.fill("action", **{'"p.reason"': "unpaid"})
+    developer.arrive("!!document.getElementById('confirm')")
+    judge(developer, "confirm")
+
+
+@pytest.mark.parametrize("path", OWN_PAGES)
+def test_an_owners_page(owner_page: Browser, dashboard: Dashboard, judge: Judge, path: str) -> None:
+    owner_page.open(dashboard.address + path)
+    judge(owner_page, f"owner_{named(path)}")
