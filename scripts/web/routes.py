@@ -71,6 +71,7 @@ ROUTES: Final = (
     _route("/connectors/trace", connectors.trace, "connectors.trace"),
     _route("/errors", logs.errors, "logs.errors"),
     _route("/audit", logs.audit, "logs.audit"),
+    _route("/audit/check", logs.check, "audit.verify"),
     _route("/follow/{log}/live", logs.follow),
     _route("/trace/{trace_id}", logs.trace, "logs.trace"),
     _route("/actors", actors.show, "actors.list"),

@@ -69,9 +69,15 @@ async def errors(visit: Visit) -> Document:
 
 
 async def audit(visit: Visit) -> Document:
-    """Who did what; with `?verify=1` the chain of records is checked from the first on."""
-    checks = await visit.panels(*_checks(visit))
-    return await _show(visit, "audit", visit.tenant, checks=checks)
+    """Who did what; with `?verify=1` the page then asks for the check of the chain."""
+    head = await visit.caller.panel("audit.head") if visit.caller.may("audit.head") else None
+    return await _show(visit, "audit", visit.tenant, head=head)
+
+
+async def check(visit: Visit) -> Document:
+    """Check the chain of records from the first on: a part of the audit's page, which may take long."""
+    found = await visit.caller.panel("audit.verify", visit.request.params("head"))
+    return Document(visit.html("audit_check.html", check=found).encode())
 
 
 async def tenant_log(visit: Visit, tenant: str) -> Document:
@@ -118,15 +124,6 @@ def _params(visit: Visit, log: Log) -> dict[str, Any]:
     if not log.has_outcome:
         given.pop("outcome", None)
     return {"limit": 50, **given}
-
-
-def _checks(visit: Visit) -> list[Wanted]:
-    if not visit.caller.may("audit.head"):
-        return []
-    checks = [Wanted("audit.head")]
-    if visit.request.query.get("verify"):
-        checks.append(Wanted("audit.verify", visit.request.params("head")))
-    return checks
 
 
 async def _new_lines(visit: Visit, log: Log) -> AsyncGenerator[bytes]:

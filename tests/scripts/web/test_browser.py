@@ -80,6 +80,11 @@ def test_an_error_leads_by_a_link_to_its_story(
     assert admin.run("document.querySelectorAll('.story img').length") == 0
 
 
+def test_the_check_of_the_chain_comes_after_the_page(admin: Browser, dashboard: Dashboard) -> None:
+    admin.open(f"{dashboard.address}/audit?verify=1")
+    admin.until("document.getElementById('check').innerText.includes('as they were written')")
+
+
 def test_a_version_is_moved_by_what_is_typed(
     admin: Browser, dashboard: Dashboard, people: People
 ) -> None:

@@ -208,7 +208,12 @@ def test_the_audit_shows_what_was_done_and_that_its_records_are_whole(
 ) -> None:
     people.call(people.admin, "limits.set", "acme", mailbox=321)
     assert "limits.set" in text_of(admin.page("/audit?tenant=acme&action=limits.set"))
-    assert "records are as they were written" in text_of(admin.page("/audit?verify=1"))
+    asked = admin.page("/audit?verify=1")
+    assert "records are being read and checked" in text_of(asked)
+    assert 'hx-get="/audit/check"' in asked
+    assert "records are as they were written" in text_of(admin.page("/audit/check"))
+    elsewhere = admin.page(f"/audit/check?head={'0' * 63}1")
+    assert "no record has the hash" in text_of(elsewhere)
 
 
 def test_a_log_that_is_followed_shows_what_comes(owner: Person, member: Client) -> None:
