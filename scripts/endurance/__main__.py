@@ -17,6 +17,7 @@ from scripts.endurance.connection import NoReply
 from scripts.endurance.faults import NoCompiler
 from scripts.endurance.trials import (
     blocked,
+    browsers,
     failing_version,
     fuzz,
     hanging_connector,
@@ -47,6 +48,7 @@ TRIALS: dict[str, ModuleType] = {
     "fuzz": fuzz,
     "openapi": openapi,
     "siege": siege,
+    "browsers": browsers,
     "intent": intent,
 }
 """Trials by their command names."""

@@ -28,6 +28,7 @@ from scripts.endurance.server import Installation
 from scripts.endurance.services import SilentService
 from scripts.endurance.trials import (
     blocked,
+    browsers,
     failing_version,
     fuzz,
     hanging_connector,
@@ -57,6 +58,9 @@ MEMORY = memory.FULL._replace(parts=15_000, part_bytes=700, within=60.0)
 SWAP = swap.FULL._replace(swaps=8, messages=400, tenants=4, in_flight=32)
 HANGING = hanging_connector.FULL._replace(pairs=2, tenants=2, in_flight=8, seconds=0.3, ratio=0.0)
 SIEGE = siege.FULL._replace(seconds=2.0, least_ms=60_000.0, shapes="leave,deaf,heavy,flood:60")
+BROWSERS = browsers.FULL._replace(
+    idle=20, busy=5, pause=0.05, flood=1, seconds=0.3, least_ms=60_000.0
+)
 INTENT = intent.FULL._replace(calm=0.2, slow="30ms", rate=50.0, least_ms=60_000.0)
 FAILING = failing_version.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
@@ -176,6 +180,15 @@ def test_peers_of_bad_will_end_no_server_and_fill_no_memory(tmp_path: Path) -> N
     said = "\n".join(report.lines())
     assert not report.broken, said
     assert said.count("the server lives") == len(SIEGE.shapes.split(","))
+
+
+@pytest.mark.timeout(180)
+def test_pages_and_a_flood_without_a_token_leave_another_client_served(tmp_path: Path) -> None:
+    report = browsers.run(BROWSERS, tmp_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert "20 idle and 5 busy WebSockets" in said
 
 
 def test_attackers_get_little_and_others_notice_nothing(short_path: Path) -> None:
