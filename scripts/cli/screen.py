@@ -101,7 +101,8 @@ def show_proof(folder: Path, every: int) -> int:
     """Print what became of the texts in each field of the desk's actions; return the exit status."""
     from scripts.endurance.proof import prove
 
-    texts = [text for file in sorted(folder.glob("*.jsonl")) for text in texts_of(file)][::every]
+    found = (text for file in sorted(folder.glob("*.jsonl")) for text in texts_of(file))
+    texts = list(dict.fromkeys(found))[::every]
     problems = []
     print(f"{len(texts)} texts, without screening")
     print(f"{'field':<34}{'stored as sent':>16}  replies")
