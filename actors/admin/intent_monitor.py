@@ -24,7 +24,7 @@ from actors.admin.intent_messages import (
 )
 from actors.host.clocks import rfc3339
 from actors.intent.buckets import Buckets
-from actors.intent.signals import ADDRESS, STEPS, SUSPEND, TENANT, TOKEN, IntentRules, Signal
+from actors.intent.signals import ADDRESS, STEPS, SUSPEND, TENANT, TOKEN, IntentRules, Signal, eased
 from actors.intent.standings import Standing, Standings, Subject
 from actors.intent.suspicions import LogStep, Slowdowns, Suspicion, Suspicions
 from actors.log.messages import ALERT, OK, Append, AuditEntry
@@ -111,6 +111,8 @@ class IntentMonitor(Actor):
             signal, subject.id, key_of(signal, suspicion), now
         ):
             return
+        if suspicion.caller.scope is not None:
+            signal = eased(signal)
         standing = self._standings.climb(subject, signal, self._rules, now, self._epoch())
         if standing is not None:
             self._take_step(standing, signal, suspicion)

@@ -128,6 +128,14 @@ def _signal_of(entry: Mapping[str, Any]) -> Signal:
     )
 
 
+def eased(signal: Signal) -> Signal:
+    """Return a signal as it holds for a token with a scope: what its actions have done at most slows it.
+
+    Somebody issued it for just these actions, and a program that does its work is not to be cut off.
+    """
+    return signal._replace(most=min(signal.most, SLOW)) if signal.outcomes == {OK} else signal
+
+
 def in_force(signals: Collection[Signal]) -> tuple[Signal, ...]:
     """Return the signals that are not off."""
     return tuple(each for each in signals if each.most != OFF)

@@ -147,6 +147,40 @@ def test_an_enumeration_climbs_the_ladder_to_the_suspension_of_its_token(
     assert standing(stage, owner, other) is None
 
 
+def removals(stage: Stage, caller: Caller) -> list[str]:
+    """Remove one note after the other, as slowly as is asked; the codes of the replies."""
+    codes = []
+    for id_ in range(200):
+        reply = stage.call("data", caller.text, "acme", "notes.remove", {"id": id_})
+        codes.append("ok" if reply["ok"] else reply["error"]["code"])
+    settle(stage)
+    return codes
+
+
+def test_deletion_after_deletion_suspends_a_token_that_may_do_anything(
+    stage: Stage, owner: Caller
+) -> None:
+    thief = stage.make(Being(MEMBER))
+    assert removals(stage, thief)[-1] == "permission_denied"
+    assert steps(stage, owner, thief) == ["intent.log", "intent.slow", "intent.suspend"]
+
+
+def test_a_token_that_was_issued_for_deletions_is_slowed_at_most(
+    stage: Stage, owner: Caller
+) -> None:
+    program = stage.make(Being(MEMBER, scope=frozenset({"notes.remove"})))
+    assert set(removals(stage, program)) <= {"ok", "resource_exhausted"}
+    assert steps(stage, owner, program) == ["intent.log", "intent.slow"]
+
+
+def test_a_token_with_a_scope_is_suspended_for_what_it_may_not_do(
+    stage: Stage, owner: Caller
+) -> None:
+    program = stage.make(Being(MEMBER, scope=frozenset({"notes.read"})))
+    assert until_suspended(stage, program)[-1] == "permission_denied"
+    assert steps(stage, owner, program)[-1] == "intent.suspend"
+
+
 def test_an_owner_lifts_a_suspension_and_the_token_begins_anew(stage: Stage, owner: Caller) -> None:
     member = stage.make(Being(MEMBER))
     until_suspended(stage, member)
