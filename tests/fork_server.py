@@ -30,7 +30,7 @@ from actors.routing.table import RoutingTable, built_in_part
 from actors.screening.screener import built_in_screener
 from actors.tenant.database.constants import allowed_sql
 
-IMPORTED: Final = ("actors.__main__", "transport.gateway.__main__")
+IMPORTED: Final = ("actors.__main__", "actors.server", "transport.gateway.__main__")
 """Before the first fork."""
 
 PROGRAMS: Final = frozenset(

@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from typing import Final
 
-from actors import __main__ as server
+from actors import server
 from actors.assembly.system import System
 from actors.connectors.actor import ConnectorPolicy
 from actors.connectors.engine.retry import CircuitBreakers

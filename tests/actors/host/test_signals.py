@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import pytest
 
-from actors import __main__ as program
+from actors import server as program
 from actors.assembly.system import System
 from actors.host.signals import Signals
 from tests.child import Child

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import zmq.auth
 
-from actors import __main__ as program
+from actors import server as program
 from actors.admin.directory.store import prepare_directory
 from actors.log.events import Events
 from actors.settings import Settings
@@ -109,7 +109,7 @@ def test_once_ready_it_spares_the_collector_and_lets_threads_take_turns_quickly(
     """What is there at start is not looked through again; threads that compute hand over every 0.5 ms."""
     look = """
 import gc, sys
-from actors import __main__ as program
+from actors import server as program
 
 said = program.say
 
@@ -178,7 +178,7 @@ def test_it_ends_with_70_when_an_actor_it_needs_keeps_failing(tmp_path: Path) ->
     """Soon enough for whoever starts it again; the log tells why."""
     sabotage = """
 import sys
-from actors import __main__ as program
+from actors import server as program
 
 def prepare(system, settings):
     path = settings.data / "directory.db"
