@@ -40,6 +40,7 @@ FIXED: Final = ("migrations", "versions")
 
 EXCEPTED: Final = {
     "BaseClient.__init__": "people write it by the names of its parameters, each of which has a default",
+    "Trial.__init__": "people write it by the names of its parameters, as BaseClient's",
 }
 """Functions that may have more parameters, each with the reason."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import structlog
 
 from actors.connectors.engine.calls import CallQueue, OperationCall
-from actors.connectors.engine.instances import InstancePool
+from actors.connectors.engine.instances import InstancePool, Make
 from actors.connectors.engine.journal import CallJournal
 from actors.connectors.engine.pipeline import CallPipeline
 from actors.connectors.engine.retry import ATTEMPT_SECONDS, CircuitBreakers, RetryPolicy, Sleep
@@ -57,6 +58,8 @@ class ConnectorPolicy(NamedTuple):
     """Further names of secrets, as actors.log.redaction.normalise_names makes them."""
     egress: EgressPolicy = EgressPolicy()
     """What connectors may reach."""
+    stand_ins: Mapping[str, Make] = MappingProxyType({})
+    """Classes by names of connectors, which stand in for those of the index; for tests."""
 
 
 DEFAULT_POLICY: Final = ConnectorPolicy()
@@ -128,7 +131,7 @@ class ConnectorActor(Actor):
         self._profiles = profiles
         self._journal = journal
         self._queue = CallQueue(name)
-        self._instances = InstancePool(name, policy.egress)
+        self._instances = InstancePool(name, policy.egress, policy.stand_ins.get(name))
         self._breakers = policy.breakers()
         retries = RetryPolicy(self._breakers, policy.sleep, policy.attempt_seconds)
         self._pipeline = CallPipeline(

@@ -71,7 +71,7 @@ class Tenant(Actor):
         def make_handler() -> RequestHandler:
             database = given.storage.open(record)
             environment = TenantEnvironment(
-                record, given.storage, given.snapshot, given.profiles, database
+                record, given.storage, given.snapshot, given.profiles, database, given.now
             )
             return RequestHandler(environment, mailbox, suspended_calls, outbox)
 

@@ -49,6 +49,7 @@ def starter(
             actors.intent_monitor,
             shared.request_log(),
             release,
+            shared.now,
         )
         return Tenant.start(mailbox, record, given)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -32,3 +33,5 @@ class TenantResources(NamedTuple):
     """Gets a line for each request that was answered; None disables it."""
     release_compute: Callable[[], object] = lambda: None
     """Called before a turn waits for the disk, so that others compute meanwhile."""
+    now: Callable[[], float] = time.time
+    """Returns the seconds since the epoch, for functions."""

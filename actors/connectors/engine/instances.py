@@ -40,9 +40,11 @@ class Instance:
 class InstancePool:
     """The instances of one actor, on its loop. The newest serves; older ones complete their running calls."""
 
-    def __init__(self, name: str, egress: EgressPolicy) -> None:
+    def __init__(self, name: str, egress: EgressPolicy, stand_in: Make | None = None) -> None:
+        """`stand_in` is made instead of the class of each version."""
         self._name = name
         self._egress = egress
+        self._stand_in = stand_in
         self._instances: dict[Make, Instance] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._waiting: list[ReplyFuture] = []
@@ -50,6 +52,7 @@ class InstancePool:
     @contextmanager
     def borrow(self, make: Make) -> Iterator[Connector]:
         """Lend the instance of `make` to one call. Raises what `make` raises."""
+        make = self._stand_in or make
         found = self._instances.get(make)
         if found is None:
             found = self._instances[make] = Instance(make(self._egress))
@@ -63,6 +66,7 @@ class InstancePool:
 
     def retire(self, served: Make | None) -> None:
         """Close every instance but this one, each as soon as no call uses it."""
+        served = served and (self._stand_in or served)
         for make, each in list(self._instances.items()):
             each.is_retired = make is not served
             if each.is_retired and not each.running_calls:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from actors.errors import Aborted
@@ -120,7 +119,7 @@ class CoroutineSteps:
             environment.record.name,
             work.principal,
             route.name,
-            datetime.now(UTC),
+            environment.now(),
             work.trace_id,
             environment.config,
             calls,

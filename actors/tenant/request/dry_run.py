@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from actors.errors import ActionError
@@ -108,7 +107,7 @@ class DryRunner:
                 self._environment.record.name,
                 message.principal,
                 route.name,
-                datetime.now(UTC),
+                self._environment.now(),
                 message.trace_id,
                 self._environment.config,
                 self._calls(route) if route.is_async else None,

@@ -5,6 +5,10 @@ That is the routing table, and the tenant's profile: config, limits, subscriptio
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
 from actors.index.entries import Operation
 from actors.messages import Principal, TenantRecord
 from actors.profiles import DEFAULT_PROFILE, Config, Profile, Profiles
@@ -28,7 +32,9 @@ class TenantEnvironment:
         snapshot: RoutingSnapshot,
         profiles: Profiles,
         database: TenantDatabase,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock` returns the seconds since the epoch."""
         self.record = record
         """The tenant."""
         self.database = database
@@ -41,6 +47,7 @@ class TenantEnvironment:
         """The CPU budget of functions; None if they have no limit."""
         self._storage = storage
         self._profiles = profiles
+        self._clock = clock
         self._adopt_table(snapshot.current)
 
     def refresh(self) -> None:
@@ -55,6 +62,10 @@ class TenantEnvironment:
     def config(self) -> Config:
         """The config adopted last."""
         return self.profile.config
+
+    def now(self) -> datetime:
+        """Return the time that a function gets, in UTC."""
+        return datetime.fromtimestamp(self._clock(), UTC)
 
     def version(self, action: str, caller: Principal) -> Route:
         """Return the version for this tenant: a tester's own first, and none that was taken out.

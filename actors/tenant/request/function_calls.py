@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from actors.errors import Aborted, DatabaseProblem
@@ -51,7 +50,7 @@ class FunctionCalls:
                 environment.record.name,
                 work.principal,
                 route.name,
-                datetime.now(UTC),
+                environment.now(),
                 work.trace_id,
                 environment.profile.config,
                 None,
