@@ -51,11 +51,16 @@ def restarted(shop: Workshop, **settings: Any) -> tuple[int, str]:
     return shop.answered_by()
 
 
+def commit(shop: Workshop, words: str) -> None:
+    """Commit all that is in the folder of the index."""
+    git(shop, "init", "-q")
+    git(shop, "add", ".")
+    git(shop, "commit", "-qm", words)
+
+
 class TestMoves:
     def test_one_leaves_the_checkout_clean_and_outlasts_a_restart(self, shop: Workshop) -> None:
-        git(shop, "init", "-q")
-        git(shop, "add", ".")
-        git(shop, "commit", "-qm", "first")
+        commit(shop, "first")
         shop.serve(**HERE)
         shop.move(2, "release", request="R-1")
         assert shop.answered_by() == (2, "newest")
@@ -78,6 +83,29 @@ class TestMoves:
         assert shop.answered_by() == (2, "newest")
         shop.index.write_text(older)
         assert restarted(shop) == (2, "newest")
+
+    def test_an_older_commit_from_upstream_rolls_none_of_ten_back(
+        self, shop: Workshop, tmp_path: Path
+    ) -> None:
+        """What upstream goes back to is the index's text, and not where versions stand here."""
+        for number in range(3, 12):
+            shop.write(number, "under user test")
+        commit(shop, "ten versions")
+        upstream = tmp_path / "upstream"
+        git(shop, "clone", "-q", "--bare", ".", str(upstream))
+        git(shop, "remote", "add", "origin", str(upstream))
+        branch = git(shop, "branch", "--show-current").strip()
+        shop.edit('summary = "', 'summary = "Now: ')
+        commit(shop, "another summary")
+        shop.serve(**HERE)
+        for number in range(2, 12):
+            shop.move(number, "release")
+        git(shop, "fetch", "-q", "origin", branch)
+        git(shop, "reset", "-q", "--hard", "FETCH_HEAD")
+        assert restarted(shop) == (11, "newest")
+        released = [each for each in shop.show()["versions"] if each["state"] == "release"]
+        assert len(released) >= 10
+        assert git(shop, "status", "--porcelain", "--", "*.toml", "*.py") == ""
 
     def test_states_of_today_are_taken_over(self, shop: Workshop) -> None:
         """Those that moves have written into the index, digests and schemas among them."""
