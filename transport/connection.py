@@ -54,6 +54,9 @@ BURST_SECONDS: Final = 10
 RESET_COST: Final = 60
 """New connections that a reset connection counts for in addition: well-behaved peers are reset seldom."""
 
+MOST_BLOCKED_SECONDS: Final = 5
+"""Seconds for which new connections are blocked at most: strangers must not lock clients out."""
+
 
 class Bounds(NamedTuple):
     """Limits of one connection, and of all connections of a socket together."""
@@ -114,7 +117,8 @@ class AcceptLimiter:
 
     def charge(self, newcomers: int, now: float) -> None:
         """Count new connections, or one that costs as much as so many."""
-        self._spent_until = max(self._spent_until, now) + newcomers / self._rate
+        spent_until = max(self._spent_until, now) + newcomers / self._rate
+        self._spent_until = min(spent_until, now + BURST_SECONDS + MOST_BLOCKED_SECONDS)
         self.update(now)
 
     def update(self, now: float) -> None:
