@@ -22,18 +22,7 @@ from pydantic_settings import SettingsError as Unparsable
 
 from actors.errors import SettingsError
 from actors.host.program import DEMO_INDEX, as_typed, command, default_index
-from transport.socket_file import MAX_PATH_BYTES, path_of
-
-
-def absolute_endpoint(endpoint: str) -> str:
-    """With a socket file's path from the root on, where that is short enough for one."""
-    path = path_of(endpoint)
-    if path is None or path == Path():
-        return endpoint
-    whole = path.absolute()
-    short = os.path.relpath(whole)
-    return f"ipc://{whole if len(os.fsencode(whole)) <= MAX_PATH_BYTES else short}"
-
+from transport.socket_file import absolute_endpoint
 
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
 """A path that means the same for as long as the process lives, whatever becomes of the current directory."""

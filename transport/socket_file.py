@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -18,6 +19,19 @@ def path_of(endpoint: str) -> Path | None:
     if scheme != "ipc" or path == "*" or path.startswith("@"):
         return None
     return Path(path)
+
+
+def absolute_endpoint(endpoint: str) -> str:
+    """Return an ipc endpoint with its path from the root on; other endpoints as they are.
+
+    A path that is too long for a socket file is given from the current directory.
+    """
+    path = path_of(endpoint)
+    if path is None or path == Path():
+        return endpoint
+    whole = path.absolute()
+    short = os.path.relpath(whole)
+    return f"ipc://{whole if len(os.fsencode(whole)) <= MAX_PATH_BYTES else short}"
 
 
 def is_served(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from actors.host.program import as_typed, command
 from scripts.cli.params import UsageError, read_map
-from transport.socket_file import ENDPOINT, is_served, path_of
+from transport.socket_file import ENDPOINT, absolute_endpoint, is_served, path_of
 
 __all__ = ["ENDPOINT"]
 
@@ -41,7 +41,7 @@ def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Target
     demo = _read_demo(data_directory() / "demo.json")
     endpoint = endpoint or os.environ.get("TENANTRY_ENDPOINT") or demo.endpoint or ENDPOINT
     token = token or os.environ.get("TENANTRY_TOKEN") or demo.tokens.get(tenant)
-    return Target(endpoint, token, "" if token else NO_TOKEN)
+    return Target(absolute_endpoint(endpoint), token, "" if token else NO_TOKEN)
 
 
 def admin_channel(endpoint: str | None, token: str | None) -> Target:
@@ -51,7 +51,8 @@ def admin_channel(endpoint: str | None, token: str | None) -> Target:
     take the place of the operator's.
     """
     data = data_directory()
-    endpoint = endpoint or os.environ.get("TENANTRY_ADMIN_ENDPOINT") or f"ipc://{data}/admin.sock"
+    named = endpoint or os.environ.get("TENANTRY_ADMIN_ENDPOINT") or f"ipc://{data}/admin.sock"
+    endpoint = absolute_endpoint(named)
     token = token or os.environ.get("TENANTRY_ADMIN_TOKEN")
     if token:
         return Target(endpoint, token, "")

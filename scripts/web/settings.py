@@ -11,6 +11,7 @@ from actors.host.program import command
 from scripts.cli.target import Target, data_directory
 from transport.gateway.process.settings import ListeningSettings, read
 from transport.gateway.proxies import networks_of
+from transport.socket_file import absolute_endpoint
 
 
 class DashboardSettings(ListeningSettings):
@@ -57,7 +58,9 @@ class DashboardSettings(ListeningSettings):
     def target(self) -> Target:
         """Return the admin channel, without a token: each session has its own."""
         endpoint = self.server or os.environ.get("TENANTRY_ADMIN_ENDPOINT")
-        return Target(endpoint or f"ipc://{data_directory()}/admin.sock", None, "")
+        return Target(
+            absolute_endpoint(endpoint or f"ipc://{data_directory()}/admin.sock"), None, ""
+        )
 
 
 def read_settings(arguments: list[str]) -> DashboardSettings:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from transport.gateway.origins import is_origin
 from transport.gateway.process.settings import InvalidSettings, ListeningSettings, read
 from transport.gateway.proxies import networks_of
+from transport.socket_file import absolute_endpoint
 
 __all__ = ["GatewaySettings", "InvalidSettings", "read_settings"]
 
@@ -27,7 +30,7 @@ class GatewaySettings(ListeningSettings):
         validate_default=True,
     )
 
-    server: str = "tcp://127.0.0.1:5570"
+    server: Annotated[str, AfterValidator(absolute_endpoint)] = "tcp://127.0.0.1:5570"
     """The server's data channel."""
     trusted_proxies: list[str] = Field(default=[])
     """Addresses and networks of proxies whose X-Forwarded-For is believed."""

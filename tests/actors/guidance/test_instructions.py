@@ -126,7 +126,7 @@ def test_the_example_and_the_reply_to_it_are_told(tmp_path: Path) -> None:
 
 def test_connectors_are_told_with_their_params_those_of_the_engine_too(tmp_path: Path) -> None:
     text = told(shop(tmp_path))
-    assert '`await ctx.call("timer.sleep", …)`, in an `async def`: Wait so many seconds' in text
+    assert '`await ctx.call("timer.sleep", …)`, in an `async def`: Wait a number of seconds' in text
     assert "- `seconds`: number. 0 to 600.\n" in text
     assert "async def buy(ctx: Context, params: ShopBuyParams) -> ShopBuyResult:" in text
     assert "It may call none" in told(shop(tmp_path), "shop.look")
