@@ -54,7 +54,7 @@ BURST_SECONDS: Final = 10
 RESET_COST: Final = 60
 """New connections that a reset connection counts for in addition: well-behaved peers are reset seldom."""
 
-MOST_BLOCKED_SECONDS: Final = 5
+MOST_BLOCKED_SECONDS: Final = 15
 """Seconds for which new connections are blocked at most: strangers must not lock clients out."""
 
 
