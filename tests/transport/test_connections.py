@@ -177,7 +177,7 @@ def test_while_many_that_left_have_left_something_no_more_are_let_in(
 ) -> None:
     """Each of them has its turn before others' messages; who was there before is served."""
     harness = make(BOUNDS._replace(departed=2))
-    honest, leaving = harness.peer(), [harness.peer() for _ in range(3)]
+    honest, leaving = harness.peer(), [harness.peer() for _ in range(8)]
     for each in (honest, *leaving):
         harness.served(each)
     for each in leaving:
