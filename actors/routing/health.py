@@ -214,7 +214,11 @@ class FailureDetector:
     @property
     def failures(self) -> tuple[Failure, ...]:
         """The latest failures, oldest first."""
-        return tuple(self._failures)
+        while True:
+            try:
+                return tuple(self._failures)
+            except RuntimeError:  # another thread has appended one meanwhile
+                continue
 
     def _counts(self, running: Running) -> bool:
         """Not if it was counted when it hung, nor if it started long before the latest failures."""
