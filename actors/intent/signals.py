@@ -131,7 +131,7 @@ def _signal_of(entry: Mapping[str, Any]) -> Signal:
 def eased(signal: Signal) -> Signal:
     """Return a signal as it holds for a token with a scope: what its actions have done at most slows it.
 
-    Somebody issued it for just these actions, and a program that does its work is not to be cut off.
+    It was issued for just these actions, and a program that does its work must not be cut off.
     """
     return signal._replace(most=min(signal.most, SLOW)) if signal.outcomes == {OK} else signal
 

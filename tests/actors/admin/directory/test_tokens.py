@@ -65,7 +65,7 @@ def test_tokens_are_long_random_and_recognisable(directory: DirectoryHarness) ->
 
 
 def test_subscribers_hear_the_hash_and_whom_it_stands_for(directory: DirectoryHarness) -> None:
-    """Person, role, areas, scope, expiry; the text goes to whoever asked, and to no other."""
+    """Person, role, areas, scope, expiry; the text goes to the caller that asked, and to no other."""
     directory.tenant()
     owner = directory.owner("tokens", "config")
     scope = frozenset({"contacts.add", "contacts.find"})
@@ -257,7 +257,7 @@ def tokens_of_a_super_admin(directory: DirectoryHarness) -> tuple[Principal, lis
 def test_tokens_that_a_super_admin_issued_end_with_his_grant(
     directory: DirectoryHarness, how: str
 ) -> None:
-    """And those issued with them, at once and for everybody; no other's do."""
+    """And those issued with them, at once and for all; no other's do."""
     admin, issued = tokens_of_a_super_admin(directory)
     directory.developer()
     directory.super_admin("acme")
