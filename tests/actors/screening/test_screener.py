@@ -48,6 +48,20 @@ PASSES: Final = (
     "P&ID drawings; R&D | Echo Dot; ID 4411",
     "see sysusers.d, and Option<T> of Rust",
     "-- Ada, toJSON (for reports)",
+    "* buy milk",
+    "*** urgent ***",
+    "!!!",
+    "Attention (!), see below (&)",
+    "Hello {{first_name}}, welcome to {{ company.name }}",
+    "Anna Banks <anna@example.com>, Pia <p@example.com>, I. Link <link@example.com>",
+    "See [[1]] and [[12]]",
+    "Fire: red alert (all hands), eval (annual)",
+    "JavaScript: the good parts",
+    "new .htaccess rules, web.config changes",
+    "Shutdown -- planned maintenance",
+    "Order by 3, please",
+    "delete from calendar; thanks",
+    "The program outputs the following::",
 )
 """Sentences of people."""
 
@@ -85,6 +99,33 @@ def found(text: str, kind: str = "line") -> set[str]:
 @pytest.mark.parametrize("kind", ["line", "text"])
 def test_what_people_write_passes(text: str, kind: str) -> None:
     assert found(text, kind) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Default configuration is in /etc/nsswitch.conf, see /etc/pam.d/* and /usr/bin/env",
+        "This package has the master copies of /etc/passwd and /etc/group",
+        "Use <b>bold</b>",
+    ],
+)
+def test_prose_may_name_files_and_tags_which_a_line_may_not(text: str) -> None:
+    assert (found(text, "text"), bool(found(text, "line"))) == (set(), True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/etc/passwd",
+        "x;/bin/id",
+        "a=`/usr/bin/id`",
+        "file=/etc/passwd",
+        "see ../../etc/shadow",
+        "$(/bin/cat /x)",
+    ],
+)
+def test_prose_that_reads_or_runs_a_file_is_rejected(text: str) -> None:
+    assert found(text, "text")
 
 
 @pytest.mark.parametrize(
