@@ -119,6 +119,14 @@ class Server:
             after = page["next"]
         return found
 
+    def await_moves(self) -> None:
+        """Return once the server has made every move that was due when this was called.
+
+        A failing version is reported to the Registry before its failure is counted. The Registry answers in
+        order, so what this asks for is answered after that move.
+        """
+        self.call("releases.list")
+
     def reload(self) -> None:
         """Have the server take in the index that the link leads to now."""
         self.call("functions.reload", digest=self.call("functions.diff")["digest"])

@@ -25,14 +25,18 @@ from actors.index.entries import MOVES, REVERTED
 from scripts.releasing.bundle import Bundle, Manifest
 from scripts.releasing.deploy.difference import Change, change_of, changes_of, require_newer, told
 from scripts.releasing.deploy.migrating import migrate, restore
-from scripts.releasing.deploy.place import Place, Server
+from scripts.releasing.deploy.place import Place, Refused, Server
 from scripts.releasing.deploy.staging import put_in_force, stage
 from scripts.releasing.deploy.watch import figures, watched
 from scripts.releasing.problem import ReleaseProblem
+from transport.message import ABORTED
 
 STAGED, MIGRATED, SWITCHED, MOVED, DONE, BACK = (
     *("staged", "migrated", "switched", "moved", "done", "back"),
 )
+
+MORE_LOOKS = 4
+"""How often versions that are taken back are looked at anew, when the server has moved one itself."""
 
 Journal = dict[str, Any]
 Say = Callable[[str], None]
@@ -203,20 +207,7 @@ class Deploy:
         """Make all as it was before a release; asked again, it goes on where it was cut short."""
         journal["back"] = True
         self._write(journal, journal["step"])
-        states = server.states()
-        moves = [
-            move
-            for each in map(change_of, journal["moves"])
-            if (move := _move_back(each, states.get((each.kind, each.name, each.version))))
-        ]
-        if moves:
-            server.call(
-                "functions.release",
-                moves=moves,
-                why=f"back from {journal['release']}: {why}"[:500],
-                release=journal["release"],
-                back=True,
-            )
+        _take_back(server, journal, f"back from {journal['release']}: {why}"[:500])
         if current(self._place.data) != journal["before"]:
             switch(self._place.data, journal["before"])
         server.reload()
@@ -301,6 +292,27 @@ def _move(change: Change) -> dict[str, Any]:
         **({"request": change.requests[-1]} if change.requests else {}),
         **({"breaking": change.breaking} if change.breaking else {}),
     }
+
+
+def _take_back(server: Server, journal: Journal, why: str) -> None:
+    """Move all versions of a release back, in one step; look again when the server has moved one."""
+    changes = [change_of(each) for each in journal["moves"]]
+    for is_last in (*[False] * MORE_LOOKS, True):
+        states = server.states()
+        moves = [
+            move
+            for each in changes
+            if (move := _move_back(each, states.get((each.kind, each.name, each.version))))
+        ]
+        try:
+            if moves:
+                release = journal["release"]
+                server.call("functions.release", moves=moves, why=why, release=release, back=True)
+        except Refused as refused:
+            if is_last or refused.code != ABORTED:
+                raise
+        else:
+            return
 
 
 def _move_back(change: Change, state: str | None) -> dict[str, Any] | None:

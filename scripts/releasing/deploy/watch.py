@@ -97,14 +97,16 @@ def worse(
     before: Mapping[str, Figures],
     after: Mapping[str, Figures],
 ) -> Iterator[str]:
-    """Yield why what was moved is worse than what was there before."""
+    """Yield why what was moved is worse than what was there before: first what was taken out."""
+    problems = [each for name, now in after.items() for each in compared(name, before[name], now)]
+    if problems:
+        server.await_moves()
     states = server.states()
     for each in changes:
         state = states.get((each.kind, each.name, each.version))
         if state != each.to:
             yield f"{each.label} is {state!r} by now: it keeps failing, or was moved by hand"
-    for name, now in after.items():
-        yield from compared(name, before[name], now)
+    yield from problems
 
 
 def compared(name: str, before: Figures, now: Figures) -> Iterator[str]:

@@ -25,10 +25,14 @@ from scripts.releasing.deploy.watch import LEAST_REQUESTS, Figures, compared
 from scripts.releasing.problem import ReleaseProblem
 from scripts.releasing.publish.command import main as release_main
 from tests.child import Child
+from tests.raw_client import RawClient
 from tests.scripts.releasing.knife import Killed, Knife
 from tests.scripts.releasing.pilot import FAILING, SLOW, Pilot, endpoint_of, price
 from transport.client import Client
 from transport.errors import CallError
+
+BUSY = 50
+"""Orders that wait for the Registry while calls fail."""
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +116,7 @@ class TestOnARunningServer:
                     pilot, client, patch, does
                 )
         self.step_a_version_that_fails_takes_its_release_back_by_itself(pilot, client)
+        self.step_a_version_that_fails_while_it_is_taken_back_hinders_nothing(pilot, client)
         self.step_a_version_that_is_slow_takes_its_release_back_by_itself(pilot, client)
 
     def step_a_release_is_served_and_taken_back(
@@ -267,19 +272,29 @@ class TestOnARunningServer:
     def step_a_version_that_fails_takes_its_release_back_by_itself(
         self, pilot: Pilot, client: Client
     ) -> None:
+        """It says that the version was taken out, also if its failures are counted before it is."""
         pilot.write(4, FAILING)
         bundle = pilot.build("orders.place@4")
-
-        def wait(seconds: float) -> None:
-            """Let callers come while it watches."""
-            for _ in range(5):
-                with contextlib.suppress(CallError):
-                    price(client)
-
-        with pytest.raises(TakenBack, match=r"place@4 is 'erroring' by now|5 of \d+ requests"):
-            pilot.deploy(bundle, 60.0, wait=wait)
+        with (
+            RawClient(pilot.place.endpoint) as developer,
+            pytest.raises(TakenBack, match=r"orders\.place@4 is 'erroring' by now"),
+        ):
+            pilot.deploy(bundle, 60.0, wait=lambda _: fail(pilot, client, developer))
         assert price(client) == 1000
         assert pilot.states() == {"orders.place@1": "release", "orders.place@2": "release"}
+
+    def step_a_version_that_fails_while_it_is_taken_back_hinders_nothing(
+        self, pilot: Pilot, client: Client
+    ) -> None:
+        """The server takes it out after the rollback has looked where it stands."""
+        bundle = pilot.last
+        assert bundle is not None
+        pilot.deploy(bundle)
+        with RawClient(pilot.place.endpoint) as developer:
+            fail(pilot, client, developer)
+            pilot.rollback()
+        assert price(client) == 1000
+        assert current(pilot.data) == "2"
 
     def step_a_version_that_is_slow_takes_its_release_back_by_itself(
         self, pilot: Pilot, client: Client
@@ -438,6 +453,16 @@ def full_for(times: int, step: str) -> Callable[..., None]:
         write_journal(data, journal)
 
     return write
+
+
+def fail(pilot: Pilot, client: Client, developer: RawClient) -> None:
+    """Have calls fail, often enough, while the Registry has much else to do."""
+    token = (pilot.data / "admin.token").read_text().strip()
+    for _ in range(BUSY):
+        developer.post(action="functions.diff", token=token)
+    for _ in range(5):
+        with contextlib.suppress(CallError):
+            price(client)
 
 
 def whole(pilot: Pilot, client: Client) -> tuple[str | None, str | None, int]:
