@@ -46,10 +46,12 @@ _current: dict[str, str] = {}
 
 
 class Imports:
-    """What code below one directory imports of it. Each file is read once for each Imports."""
+    """What code below one directory imports of it. Each file is looked for and read once for each Imports."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._resolved = root.resolve()
+        self._files: dict[str, Path | None] = {}
         self._read: dict[Path, tuple[str, tuple[str, ...]]] = {}
 
     def of(self, module: str, text: bytes) -> Digests:
@@ -73,9 +75,14 @@ class Imports:
         """Return the file of a shared module that code of a package imports; None if it is none."""
         if not self._is_shared(name, package):
             return None
+        if name not in self._files:
+            self._files[name] = self._found(name)
+        return self._files[name]
+
+    def _found(self, name: str) -> Path | None:
         path = self._root.joinpath(*name.split("."))
         for file in (path / "__init__.py", path.with_suffix(".py")):
-            if file.is_file() and file.resolve().is_relative_to(self._root.resolve()):
+            if file.is_file() and file.resolve().is_relative_to(self._resolved):
                 return file
         return None
 
