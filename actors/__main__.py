@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import sys
-
-from actors.settings import read_settings
 
 HELP = frozenset({"-h", "--help"})
 
 
 def main(arguments: list[str]) -> int:
     """Run until SIGTERM or SIGINT; return the exit status. Exits where help is asked for."""
+    gc.disable()  # nothing that a start imports or makes is garbage, until it is ready
     if not HELP.isdisjoint(arguments):
+        from actors.settings import read_settings
+
         read_settings(arguments)
     from actors import server
 

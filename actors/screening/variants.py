@@ -23,9 +23,12 @@ MOST_EXPANSION: Final = 4
 FEW: Final = 8
 """Different hidden characters that are replaced one kind after the other; more are looked up one by one."""
 
-_CONTROL: Final = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff"
+_HIDDEN: Final = (
+    *("\x00\x08", "\x0b\x0c", "\x0e\x1f", "\x7f\x7f", "\xa0\xa0", "\xad\xad"),
+    *("\u200b\u200f", "\u2028\u202e", "\u2060\u2064", "\ufeff\ufeff"),
 )
+"""First and last of the characters that are not seen."""
+
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});?")
 _COMMENT = re.compile(r"/\*!?[0-9]{0,6}(?<=[!0-9])|/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/|\Z)|\*/")
 """The opening of a conditional comment, which MySQL reads; a comment; what closed a conditional one."""
@@ -43,8 +46,7 @@ def _plain_characters() -> dict[str, str]:
 
     One character at a time, by Unicode's compatibility: marks are not sorted, which takes long for many.
     """
-    hidden = re.compile(f"[{_CONTROL}]")
-    plain = {chr(code): " " for code in range(0x10000) if hidden.match(chr(code))}
+    plain = {chr(at): " " for first, last in _HIDDEN for at in range(ord(first), ord(last) + 1)}
     for character in (chr(code) for range_ in _SOURCES for code in range(*range_)):
         found = unicodedata.normalize("NFKC", character)
         if len(found) <= MOST_EXPANSION and any(each < "\x80" for each in found):
