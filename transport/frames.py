@@ -92,10 +92,23 @@ class DeferredFrames:
         return taken
 
 
-def light_first(frames: list[Frame]) -> list[Frame]:
-    """Move frames of connections that sent a heavy body behind all others; keep each connection's order."""
-    heavy = {frame.parts[0] for frame in frames if len(frame.parts[-1]) > HEAVY_BYTES}
-    return sorted(frames, key=lambda frame: frame.parts[0] in heavy)
+def in_turn(frames: list[Frame]) -> list[Frame]:
+    """Return one frame of each connection, then a second of each, and so on; each one's own stay in order.
+
+    Connections that sent a heavy body, or had to wait, come behind all others.
+    """
+    last = {
+        frame.parts[0]
+        for frame in frames
+        if frame.is_deferred or len(frame.parts[-1]) > HEAVY_BYTES
+    }
+    counts: dict[bytes, int] = {}
+    ranks: list[tuple[bool, int]] = []
+    for frame in frames:
+        sender = frame.parts[0]
+        counts[sender] = count = counts.get(sender, 0) + 1
+        ranks.append((sender in last, count))
+    return [frames[at] for at in sorted(range(len(frames)), key=ranks.__getitem__)]
 
 
 class Counters:

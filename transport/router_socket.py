@@ -25,17 +25,17 @@ from transport.frames import (
     DeferredFrames,
     Frame,
     OutgoingReplies,
-    light_first,
+    in_turn,
 )
 
 MAX_FRAMES = 256
 """Frames read from the socket in one batch, so that messages from inside do not wait."""
 
-TURN_SECONDS = 0.01
-"""Seconds of the owner's processor time for one turn; if it takes longer, batches become smaller."""
-
 MIN_FRAMES = 32
-"""Frames in one batch, however long each takes."""
+"""Frames read in one batch even if many that were put back are there still."""
+
+MOST_FRAMES = 2 * MAX_FRAMES
+"""Frames that are read and not handled, at the most."""
 
 MAX_BYTES = 256 * 1024
 """Bytes of bodies after which a batch ends: reading them takes a few milliseconds."""
@@ -56,27 +56,6 @@ RETRY_MS = 5
 """Milliseconds after which a peer whose queue was full is tried again."""
 
 
-class BatchSize:
-    """How many frames the next batch may have: fewer while the owner's turns take too long."""
-
-    def __init__(self) -> None:
-        self.frames = MAX_FRAMES
-        self.turn_seconds = TURN_SECONDS
-        """Processor time of one turn, in seconds; the owner may shorten turns for a while."""
-        self._turn_started = float("inf")  # thread time at which the last turn began
-
-    def begin_turn(self) -> None:
-        """Note that the owner begins a turn."""
-        self._turn_started = time.thread_time()
-
-    def adapt(self) -> None:
-        """Halve the batch if the last turn took too long, because other messages wait until a turn ends."""
-        if time.thread_time() - self._turn_started > self.turn_seconds:
-            self.frames = max(MIN_FRAMES, self.frames // 2)
-        elif self.frames < MAX_FRAMES:
-            self.frames = min(MAX_FRAMES, self.frames + MIN_FRAMES)
-
-
 class RouterSocket:
     """The network side of a mailbox. All methods but `append` and `wake` are for the owner's thread."""
 
@@ -86,16 +65,17 @@ class RouterSocket:
         before_sleep: Callable[[], None] = lambda: None,
         after_sleep: Callable[[], None] = lambda: None,
         bounds: Bounds = BOUNDS,
+        between_batches: Callable[[], None] = lambda: None,
     ) -> None:
         self._before_sleep = before_sleep
         self._after_sleep = after_sleep
+        self._between_batches = between_batches
         self.counters = Counters()
         self._socket = socket
         self._outgoing = OutgoingReplies(socket, self.counters)
         self._inside: deque[Any] = deque()
-        self._read: list[Frame] = []  # frames that are read and not yet taken
+        self._read: list[Frame] = []  # frames that are read and not yet taken, or were put back
         self._deferred = DeferredFrames()
-        self.batch = BatchSize()
         self._silence: SimpleQueue[None] = (
             SimpleQueue()
         )  # never filled: waits less than poll's 1 ms
@@ -131,7 +111,7 @@ class RouterSocket:
 
     def receive_batch(self) -> list[Any]:
         """Wait for messages; return those from inside first, then frames, at least one in all."""
-        self.batch.adapt()
+        self._between_batches()
         while True:
             self._pause()
             self._outgoing.flush()
@@ -139,9 +119,12 @@ class RouterSocket:
             inside = self._inside
             mail = [*(inside.popleft() for _ in range(len(inside))), *frames]
             if mail:
-                self.batch.begin_turn()
                 return mail
             self._wait()
+
+    def put_back(self, frames: list[Frame]) -> None:
+        """Take back frames of the last batch, in their order, that its turn had no time for."""
+        self._read[:0] = frames
 
     def send(self, routing_id: bytes, parts: list[bytes]) -> None:
         """Send without waiting. Replies to slow peers are queued; those to lost peers are counted."""
@@ -194,10 +177,14 @@ class RouterSocket:
         self._wakeup_writer.close()
 
     def _frames(self) -> list[Frame]:
-        self._drop_closed()
-        weight = 0
+        drop_closed(self._tallies, self.connections.gone)
+        left = len(self._read)
+        weight = sum([len(frame.parts[-1]) for frame in self._read])
         try:
-            for _ in range(self.batch.frames - len(self._read)):
+            self._socket.getsockopt(
+                zmq.EVENTS
+            )  # or ZeroMQ looks for further peers after each 100 messages
+            for _ in range(min(max(MAX_FRAMES - left, MIN_FRAMES), MOST_FRAMES - left)):
                 weight += self._receive()
                 if weight >= MAX_BYTES or self._dropped >= MAX_DROPPED:
                     break
@@ -210,9 +197,9 @@ class RouterSocket:
             skip_rest(self._socket)
             raise
         frames, self._read = self._read, []
-        if weight > HEAVY_BYTES:
-            frames = light_first(frames)
-        return frames + self._deferred.take(MAX_FRAMES) if self._deferred else frames
+        if self._deferred and not any(frame.is_deferred for frame in frames):
+            frames += self._deferred.take(MAX_FRAMES)
+        return in_turn(frames) if left or weight > HEAVY_BYTES else frames
 
     def _pause(self) -> None:
         """Let other threads run after many messages were dropped.
@@ -270,13 +257,6 @@ class RouterSocket:
         self.connections.add(tally)
         return tally
 
-    def _drop_closed(self) -> None:
-        gone = self.connections.gone
-        while gone:
-            tally = gone.popleft()
-            if self._tallies.get(tally.routing_id) is tally:
-                del self._tallies[tally.routing_id]
-
     def _wait(self) -> None:
         self._asleep.append(None)
         if self._inside:  # appended since the last look: no wakeup comes for it
@@ -288,6 +268,14 @@ class RouterSocket:
         self._after_sleep()
         if any(source == self._wakeup_reader.fileno() for source, _ in ready):
             self._wakeup_reader.recv(64)
+
+
+def drop_closed(tallies: dict[bytes, Tally], gone: deque[Tally]) -> None:
+    """Remove the tallies of peers that have left, unless a peer with the same routing id has come since."""
+    while gone:
+        tally = gone.popleft()
+        if tallies.get(tally.routing_id) is tally:
+            del tallies[tally.routing_id]
 
 
 def skip_rest(socket: zmq.Socket[bytes]) -> None:

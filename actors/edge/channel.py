@@ -10,7 +10,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import structlog
@@ -56,6 +56,9 @@ LINGER_MS = 2000
 """Milliseconds that a stopping server waits for peers to read their replies."""
 
 
+TURN_SECONDS = 0.002
+"""Seconds of one turn: others' messages wait for two, one to be read and one to be passed on at its end."""
+
 FLUSH_SECONDS = 60.0
 """Seconds between two reports of used tokens to the Directory."""
 
@@ -88,6 +91,13 @@ class ChannelMailbox(Mailbox):
     def take_up_to(self, most: int) -> list[Any]:
         """What was put back, or else wait for mail of either kind."""
         return super().take_up_to(most) or self.socket.receive_batch()
+
+    def requeue(self, messages: Iterable[Any]) -> None:
+        """Put messages back, in their order: frames into the socket, behind those from inside."""
+        left = list(messages)
+        if left:
+            self.socket.put_back([each for each in left if type(each) is Frame])
+        super().requeue(each for each in left if type(each) is not Frame)
 
     def attach(self, incarnation: Incarnation) -> None:
         """Each incarnation gets a thread; the one before it has ended."""
@@ -183,9 +193,18 @@ class Channel(Actor):
         self.mailbox.socket.close()
 
     def handle(self, mail: deque[Any]) -> None:
-        """Handle all mail, then send the suspicions that came up."""
+        """Handle mail for TURN_SECONDS, at least what is from inside; then send the suspicions that came up.
+
+        Frames that are left are put back: other connections' messages may be there by now.
+        """
+        self.at = 0
+        ends = time.monotonic() + TURN_SECONDS
         try:
-            super().handle(mail)
+            while mail and not self.actor_stopped.is_set():
+                self._handle(mail[0])
+                mail.popleft()
+                if time.monotonic() > ends and mail and type(mail[0]) is Frame:
+                    break
         finally:
             self._watch.flush()
 

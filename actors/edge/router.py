@@ -49,7 +49,7 @@ from transport import codec
 from transport.frames import HEAVY_BYTES, Frame
 from transport.id_recovery import recover_id
 from transport.message import UNAUTHENTICATED, Refusal, Request
-from transport.router_socket import TURN_SECONDS, RouterSocket
+from transport.router_socket import RouterSocket
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
 """Name of a count in the figures: refusals of unauthenticated callers."""
@@ -62,10 +62,6 @@ INVALID_COUNT = "router.invalid"
 
 TURNED_AWAY_COUNT = "router.turned_away"
 """Name of a count in the figures: messages not parsed, because their payer owed time for refusals."""
-
-
-WARY_TURN_SECONDS = 0.002
-"""TURN_SECONDS while a payer owes time: a flood's messages fill turns, and others' wait for two of them."""
 
 
 class RouterMailbox(ChannelMailbox):
@@ -129,8 +125,6 @@ class Router(Channel):
     def handle(self, mail: deque[Any]) -> None:
         """Handle all mail before waking any tenant, so that more messages share one commit."""
         self._allowance.begin_turn()
-        is_calm = time.monotonic() >= self._allowance.wary_until
-        self.mailbox.socket.batch.turn_seconds = TURN_SECONDS if is_calm else WARY_TURN_SECONDS
         try:
             super().handle(mail)
         finally:

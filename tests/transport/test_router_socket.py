@@ -13,8 +13,8 @@ import zmq
 from transport import router_socket as module
 from transport.bind import set_options
 from transport.connection import BOUNDS
-from transport.frames import HEAVY_BYTES, MAX_STRANGERS, MAX_UNSENT, Frame, light_first
-from transport.router_socket import MAX_BYTES, MAX_FRAMES, MIN_FRAMES, RouterSocket
+from transport.frames import HEAVY_BYTES, MAX_STRANGERS, MAX_UNSENT, Frame, in_turn
+from transport.router_socket import MAX_BYTES, MAX_FRAMES, MOST_FRAMES, RouterSocket
 from transport.validation import LIMITS
 
 WAIT = 10.0
@@ -146,17 +146,40 @@ def all_frames(peers: Peers, count: int) -> list[list[Frame]]:
     return portions
 
 
-def test_where_frames_take_long_a_turn_has_fewer(peers: Peers) -> None:
-    """Whatever the machine's speed: here each turn is taken for too long."""
-    peers.mailbox.batch.turn_seconds = -1.0
+def test_what_a_turn_has_put_back_does_not_delay_another_connection(peers: Peers) -> None:
+    """A message that comes meanwhile is read, and is the first or second of the next turn."""
+    flood, client = peers.connect(b"flood"), peers.connect(b"a")
+    for n in range(MAX_FRAMES):
+        flood.send(b"%d" % n)
+    left = [each for portion in all_frames(peers, MAX_FRAMES) for each in portion]
+    client.send(b"hello")
+    assert peers.socket.poll(WAIT_MS)
+
+    peers.mailbox.put_back(left)
+
+    mail = peers.mailbox.receive_batch()
+    assert [each.parts for each in mail[:3]] == [
+        [b"flood", b"0"],
+        [b"a", b"hello"],
+        [b"flood", b"1"],
+    ]
+    assert len(mail) == MAX_FRAMES + 1
+
+
+def test_however_often_frames_are_put_back_few_are_read_beside_them(peers: Peers) -> None:
+    """What waits in the socket counts against its sender's bound; what is read does not."""
     client = peers.connect(b"a")
-    for n in range(2 * MAX_FRAMES):
+    for n in range(2 * MOST_FRAMES):
         client.send(b"%d" % n)
 
-    portions = all_frames(peers, 2 * MAX_FRAMES)
+    frames: list[Frame] = []
+    while len(frames) < MOST_FRAMES:
+        frames = [each for each in peers.mailbox.receive_batch() if isinstance(each, Frame)]
+        peers.mailbox.put_back(frames)
 
-    assert all(len(each) <= MIN_FRAMES for each in portions[3:])
-    assert len(portions) > 2 * MAX_FRAMES / (MAX_FRAMES / 2)
+    assert [each.parts[1] for each in peers.mailbox.receive_batch()] == [
+        b"%d" % n for n in range(MOST_FRAMES)
+    ]
 
 
 def test_heavy_frames_are_taken_in_portions_of_bytes(peers: Peers) -> None:
@@ -174,7 +197,7 @@ def test_what_a_connection_sends_that_sends_heavy_frames_waits_behind_others() -
     heavy, light = b"x" * (HEAVY_BYTES + 1), b"x" * HEAVY_BYTES
     sent = [(b"a", b"1"), (b"b", light), (b"a", heavy), (b"c", b"1"), (b"a", b"2"), (b"b", b"2")]
 
-    taken = light_first([Frame([who, body]) for who, body in sent])
+    taken = in_turn([Frame([who, body]) for who, body in sent])
 
     assert [frame.parts[0] for frame in taken] == [b"b", b"c", b"b", b"a", b"a", b"a"]
     assert [frame.parts[1] for frame in taken if frame.parts[0] == b"a"] == [b"1", heavy, b"2"]

@@ -213,3 +213,16 @@ def test_frames_that_are_no_envelope_are_refused_where_they_have_an_id(
     assert raw_client.until_ping() == []
     assert place.mailbox.socket.counters.undecodable == 1
     assert not place.kept
+
+
+def test_a_turn_that_takes_long_ends_and_the_rest_of_its_messages_is_handled_in_others(
+    place: Place, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here after each message; those of one connection stay in their order."""
+    monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", -1.0)
+    before, ids = place.mailbox.turns, [f"n-{n}" for n in range(50)]
+    for id in ids:
+        raw_client.send(packed({"id": id, "action": "not.here", "token": "ann"}, "msgpack"))
+
+    assert [unpacked(raw_client.socket.recv_multipart()[-1])["id"] for _ in ids] == ids
+    assert place.mailbox.turns - before >= len(ids)

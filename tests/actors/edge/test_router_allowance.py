@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from actors.edge.allowance import MAX_REFUSALS
-from actors.edge.router import WARY_TURN_SECONDS
 from actors.settings import UNLIMITED, Rates
 from tests.actors.router_harness import ACME, GLOBEX, Reception, token
 from tests.raw_client import Encoding, Map, RawClient
 from transport.frames import HEAVY_BYTES
-from transport.router_socket import TURN_SECONDS
 
 MARK: Map = {"tenant": "acme", "token": "ann", "action": "marks.add"}
 """Of a member of acme."""
@@ -172,6 +170,7 @@ def test_of_many_messages_of_strangers_in_one_turn_few_are_answered(
         reception.knows(token("ann"))
         assert reception.router is not None
         sent: list[bytes] = []
+        monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", 60.0)
         monkeypatch.setattr(reception.mailbox.socket, "send", lambda who, _: sent.append(who))
         stranger, known = ({"action": "system.ping"}, {**MARK, "action": "no.such_action"})
         for _ in range(2):
@@ -231,13 +230,3 @@ def test_a_connection_is_known_from_its_first_valid_token() -> None:
         assert member.ask(**MARK)["ok"]
         known = [each.is_known for each in reception.mailbox.socket._tallies.values()]
         assert sorted(known) == [False, True]
-
-
-@pytest.mark.usefixtures("patient")
-def test_turns_are_short_while_somebody_owes_time() -> None:
-    """A flood's messages fill every turn; others' messages are passed on at the end of one."""
-    with served(SOON_SPENT) as (reception, raw_client):
-        assert reception.mailbox.socket.batch.turn_seconds == TURN_SECONDS
-        for _ in range(3):
-            raw_client.ask(**{**MARK, "action": "no.such_action"})
-        assert reception.mailbox.socket.batch.turn_seconds == WARY_TURN_SECONDS
