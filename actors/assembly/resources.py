@@ -82,7 +82,10 @@ class Resources:
         self._dispatchers.append(self.tenants)
         self.endpoint, self.admin_endpoint = endpoint_of(data), endpoint_of(admin)
         bound(self._lock, self.endpoint, self.admin_endpoint, settings.metrics_port)
-        inbox = RouterSocket(data, self.token.release, self.token.acquire, self._bounds)
+        token = self.token
+        inbox = RouterSocket(
+            data, token.release, token.acquire_first, self._bounds, token.offer_once
+        )
         return inbox, RouterSocket(admin)
 
     def mailbox(

@@ -184,7 +184,7 @@ class System:
     def _start_supervisor(self, shared: Shared) -> None:
         settings, held = self.settings, self._resources
         tenants = TenantPool(
-            start=tenant.starter(shared, held.storage, held.token.release),
+            start=tenant.starter(shared, held.storage, held.token),
             schedule=held.tenants.schedule,
             grow=held.tenants.grow_if_blocked,
             mail=settings.mailbox,

@@ -10,8 +10,9 @@ The ComputeToken is the right to run Python, which one thread has at a time. Thr
 Python at once fight for the GIL at every call into SQLite and ZeroMQ; on an idle machine with two processors
 that doubled the cost of a message (docs/decisions/0004-turns-and-threads.md). So a thread acquires the token
 before it computes, and releases it before it waits for mail or for a disk. From a thread that holds the token
-for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up. It is
-handed on by a queue, as a message is.
+for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up. Between
+two messages a thread that has had it for OFFER_AFTER offers it to those that wait: a turn of many heavy
+messages delays others by about one of them. It is handed on by a queue, as a message is.
 """
 
 from __future__ import annotations
@@ -27,45 +28,126 @@ from actors.runtime.mailbox import Mailbox
 STEAL_AFTER = 0.01
 """Seconds after which a thread that waits may steal the token from the thread that holds it."""
 
+OFFER_AFTER = 0.002
+"""Seconds for which a thread computes before it offers the token to others that wait."""
+
 Hold = deque[None]
 """One thread's hold of the token: has one element while it is valid. Popping that element ends it."""
 
 EXPIRED: Hold = deque()
 
 
-class ComputeToken:
-    """The right to run Python. One token for the router and the threads of the tenants."""
+class Waiters:
+    """Threads that wait for the token with the same urgency."""
+
+    __slots__ = ("queue", "waiting")
 
     def __init__(self) -> None:
-        self._free: SimpleQueue[None] = SimpleQueue()  # one element while no thread computes
+        self.queue: SimpleQueue[None] = SimpleQueue()
+        """The token, on its way to one of them."""
+        self.waiting: deque[None] = deque()
+        """One element for each thread."""
+
+
+class ComputeToken:
+    """The right to run Python. One token for the router and the threads of the tenants.
+
+    Of the threads that wait, the router's goes first, then those that begin a turn, then those in a turn.
+    """
+
+    def __init__(self) -> None:
+        self._free: SimpleQueue[None] = (
+            SimpleQueue()
+        )  # one element while no thread computes or waits
         self._free.put(None)
+        self._urgent, self._beginning, self._going_on = self._waiters = (
+            Waiters(),
+            Waiters(),
+            Waiters(),
+        )
         self._right = EXPIRED
         self._since = 0.0
         self._mine = threading.local()
 
     def acquire(self) -> None:
         """Wait for the token, or steal it from a thread that holds it too long. No effect if held already."""
-        if self._held():
-            return
-        while not self._handed_over():
-            if time.monotonic() - self._since > STEAL_AFTER and self._end(self._right):
-                break
-        self._since = time.monotonic()
-        self._mine.right = self._right = deque([None])
+        if not self._held():
+            self._acquire(self._beginning)
+
+    def acquire_first(self) -> None:
+        """Acquire before all others that wait. For the router's thread, whose turns are short."""
+        if not self._held():
+            self._acquire(self._urgent)
 
     def release(self) -> None:
         """Let another thread compute. No effect if the token was stolen, or is not held."""
         if self._end(self._held()):
+            self._pass_on()
+
+    def offer(self) -> None:
+        """Let all others that wait compute first if this thread has computed for OFFER_AFTER seconds.
+
+        A thread from which the token was stolen waits for it, too.
+        """
+        if self._is_due() or not self._held():
+            self.release()
+            self._acquire(self._going_on)
+
+    def offer_once(self) -> None:
+        """Let one other that waits compute first, as `offer`. For the router's thread."""
+        if self._is_due() or not self._held():
+            self.release()
+            self._acquire(self._urgent)
+
+    def _is_due(self) -> bool:
+        """Return whether another thread waits, and the holder has computed for long."""
+        is_wanted = self._beginning.waiting or self._going_on.waiting or self._urgent.waiting
+        return bool(is_wanted) and time.monotonic() - self._since > OFFER_AFTER
+
+    def _pass_on(self) -> None:
+        """Hand the token to those that wait, the most urgent first; free it if there are none."""
+        while True:
+            for waiters in self._waiters:
+                if waiters.waiting:
+                    waiters.queue.put(None)
+                    return
             self._free.put(None)
+            if not any(waiters.waiting for waiters in self._waiters):
+                return
+            try:  # one has begun to wait after it was looked for; it may have seen the token, or not
+                self._free.get_nowait()
+            except Empty:
+                return
+
+    def _acquire(self, waiters: Waiters) -> None:
+        waiters.waiting.append(None)
+        while not self._handed_over(waiters):
+            if time.monotonic() - self._since > STEAL_AFTER and self._end(self._right):
+                break
+            if waiters is self._going_on:  # it has waited for long
+                waiters.waiting.pop()
+                waiters = self._beginning
+                waiters.waiting.append(None)
+        waiters.waiting.pop()
+        self._since = time.monotonic()
+        self._mine.right = self._right = deque([None])
 
     def _held(self) -> Hold:
         right: Hold = getattr(self._mine, "right", EXPIRED)
         return right
 
-    def _handed_over(self) -> bool:
+    def _handed_over(self, waiters: Waiters) -> bool:
+        """Wait for STEAL_AFTER; then look where the token may be for a thread that waits there no more."""
         with suppress(Empty):
-            self._free.get(timeout=STEAL_AFTER)
+            self._free.get_nowait()
             return True
+        with suppress(Empty):
+            waiters.queue.get(timeout=STEAL_AFTER)
+            return True
+        for others in self._waiters:
+            with suppress(Empty):
+                others.queue.get_nowait()
+                return True
         return False
 
     def _end(self, right: Hold) -> bool:
@@ -157,7 +239,7 @@ class Dispatcher:
     def _work(self) -> None:
         me = threading.current_thread()
         while (mailbox := self._next()) is not None:
-            self._token.acquire()
+            self._token.offer()
             self._workers[me] = time.monotonic()
             mailbox.run()
             self._workers[me] = 0.0

@@ -33,6 +33,7 @@ from actors.runtime.actor import Actor
 from actors.runtime.clock import DeadlinePassed
 from actors.runtime.in_flight import ReplyArrived
 from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import ComputeToken
 from actors.supervision.rejecting import tenant_deleted
 from actors.tenant.outbox.queries import list_deliveries, redeliver
 from actors.tenant.outbox.relay import OutboxRelay
@@ -77,7 +78,7 @@ class Tenant(Actor):
 
         suspicions = SuspicionClient(given.monitor, lambda: given.snapshot.current.described.intent)
         self._unit_of_work = UnitOfWork(
-            record, make_handler, given.release_compute, given.request_log, suspicions
+            record, make_handler, given.compute or ComputeToken(), given.request_log, suspicions
         )
         self._execution = AsyncExecution(mailbox, self._unit_of_work, suspended_calls)
         self._relay = OutboxRelay(record, mailbox, self._unit_of_work, outbox, given)

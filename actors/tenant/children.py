@@ -8,6 +8,7 @@ from actors.messages import PublishAll, TenantRecord
 from actors.registry.shared import Shared
 from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import ComputeToken
 from actors.tenant.actor import Tenant
 from actors.tenant.outbox.waker import TICK_SECONDS, OutboxWaker, Tick
 from actors.tenant.resources import TenantResources
@@ -34,9 +35,9 @@ def children(shared: Shared, storage: Storage) -> list[StartChild]:
 
 
 def starter(
-    shared: Shared, storage: Storage, release: Callable[[], object]
+    shared: Shared, storage: Storage, compute: ComputeToken
 ) -> Callable[[TenantRecord, Mailbox], object]:
-    """Return a function that starts a tenant; `release` lets other tenants compute while it waits."""
+    """Return a function that starts a tenant; `compute` lets one of them compute at a time."""
     actors = shared.actors
 
     def start(record: TenantRecord, mailbox: Mailbox) -> object:
@@ -48,7 +49,7 @@ def starter(
             actors.clock,
             actors.intent_monitor,
             shared.request_log(),
-            release,
+            compute,
             shared.now,
         )
         return Tenant.start(mailbox, record, given)

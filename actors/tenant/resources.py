@@ -11,6 +11,7 @@ from actors.profiles import EMPTY, Profiles
 from actors.registry.shared import MailboxesByName
 from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.mailbox import Mailbox
+from actors.runtime.scheduler import ComputeToken
 from actors.tenant.storage.files import Storage
 
 NO_PROFILES: Final = Profiles()
@@ -31,7 +32,7 @@ class TenantResources(NamedTuple):
     """The IntentMonitor's mailbox."""
     request_log: RequestLogClient | None = None
     """Gets a line for each request that was answered; None disables it."""
-    release_compute: Callable[[], object] = lambda: None
-    """Called before a turn waits for the disk, so that others compute meanwhile."""
+    compute: ComputeToken | None = None
+    """Released before a turn waits for the disk, and offered between two requests."""
     now: Callable[[], float] = time.time
     """Returns the seconds since the epoch, for functions."""

@@ -132,6 +132,7 @@ class Turn:
         unit_of_work, runs, settled = self._unit_of_work, self._runs, self._settled
         database = unit_of_work.database
         handle, conclude = unit_of_work.handler.handle, unit_of_work.conclude
+        offer = unit_of_work.compute.offer
         pending: list[HeldReply] = []
         now = time.monotonic()
         for at, message in enumerate(self._mail):
@@ -140,6 +141,7 @@ class Turn:
                 pending and now > self._ends and at > self._reached
             ):
                 break
+            offer()
             runs.at = at
             answer = settled.get(at)
             if answer is None:

@@ -18,6 +18,7 @@ from actors.errors import DatabaseProblem
 from actors.intent.suspicions import SuspicionClient
 from actors.log.lines import RequestLogClient
 from actors.messages import TenantRecord
+from actors.runtime.scheduler import ComputeToken
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.durability import COMMIT_FAILED, Durability, commit_refusal
 from actors.tenant.database.placement import FileReplaced
@@ -63,13 +64,14 @@ class UnitOfWork:
         self,
         record: TenantRecord,
         make_handler: Callable[[], RequestHandler],
-        release_compute: Callable[[], object],
+        compute: ComputeToken,
         request_log: RequestLogClient | None,
         suspicions: SuspicionClient,
     ) -> None:
         """`make_handler` opens the database and returns the handler that serves on it."""
         self._make_handler = make_handler
-        self._release_compute = release_compute
+        self.compute = compute
+        """Lets one thread compute at a time."""
         self.gate = OutputGate(record, request_log, suspicions)
         """Where replies leave."""
         self._log_fields = {"tenant": record.name, "tenant_id": record.id}
@@ -228,7 +230,7 @@ class UnitOfWork:
             except FileReplaced:
                 self.database.rollback()
                 raise
-            self._release_compute()
+            self.compute.release()
         self.database.commit()
 
     def on_commit_failed(self, error: sqlite3.Error, messages: int) -> None:

@@ -8,7 +8,7 @@ from queue import SimpleQueue
 import pytest
 
 from actors.runtime import scheduler as module
-from actors.runtime.scheduler import ComputeToken
+from actors.runtime.scheduler import ComputeToken, Waiters
 
 WAIT = 10.0
 
@@ -109,3 +109,94 @@ def test_of_many_threads_one_is_inside_at_a_time() -> None:
     assert len(most) == 800
     assert max(most) == 1
     assert token._free.qsize() == 1
+
+
+@pytest.fixture
+def generous(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OFFER_AFTER", -1.0)
+
+
+def wait_for_waiting(waiters: Waiters, count: int) -> None:
+    while len(waiters.waiting) < count:
+        pass  # it is on its way
+
+
+@pytest.mark.usefixtures("patient", "generous")
+def test_of_those_that_wait_the_router_computes_first_and_one_in_its_turn_last() -> None:
+    token = ComputeToken()
+    busy, beginning, router = Worker(token), Worker(token), Worker(token)
+    busy.order("acquire")
+    busy.has("acquire")
+    beginning.order("acquire")
+    wait_for_waiting(token._beginning, 1)
+    router.order("acquire_first")
+    wait_for_waiting(token._urgent, 1)
+
+    busy.order("offer")
+    router.has("acquire_first")
+    wait_for_waiting(token._going_on, 1)
+    assert beginning.done.empty()
+    assert busy.done.empty()
+
+    router.order("release")
+    router.has("release")
+    beginning.has("acquire")
+    assert busy.done.empty()
+    beginning.order("release")
+    busy.has("offer")
+    for worker in (busy, beginning, router):
+        worker.end()
+
+
+@pytest.mark.usefixtures("patient", "generous")
+def test_the_router_goes_on_after_one_other() -> None:
+    token = ComputeToken()
+    router, first, second = Worker(token), Worker(token), Worker(token)
+    router.order("acquire_first")
+    router.has("acquire_first")
+    for number, other in enumerate((first, second), 1):
+        other.order("acquire")
+        wait_for_waiting(token._beginning, number)
+
+    router.order("offer_once")
+    wait_for_waiting(token._urgent, 1)
+    while first.done.empty() and second.done.empty():
+        pass  # one of them is on its way
+    one, other = (second, first) if first.done.empty() else (first, second)
+    one.has("acquire")
+    one.order("release")
+    router.has("offer_once")
+    assert other.done.empty()
+    router.order("release")
+    other.has("acquire")
+    for worker in (router, first, second):
+        worker.end()
+
+
+@pytest.mark.usefixtures("patient")
+def test_one_that_has_computed_for_a_moment_only_offers_nothing() -> None:
+    token = ComputeToken()
+    busy, other = Worker(token), Worker(token)
+    busy.order("acquire")
+    busy.has("acquire")
+    other.order("acquire")
+    wait_for_waiting(token._beginning, 1)
+    token._since = float("inf")
+    busy.order("offer")
+    busy.has("offer")
+    assert other.done.empty()
+    busy.order("release")
+    other.has("acquire")
+    busy.end()
+    other.end()
+
+
+def test_a_token_that_was_handed_to_waiters_of_a_kind_that_wait_no_more_is_found() -> None:
+    """One that has waited for long in its turn counts as one that begins, and may be missed then."""
+    token = ComputeToken()
+    token._free.get()
+    token._going_on.queue.put(None)
+    worker = Worker(token)
+    worker.order("acquire")
+    worker.has("acquire")
+    worker.end()
