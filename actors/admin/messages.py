@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from actors.admin.expectation_messages import Expected
 from actors.messages import Principal, Receipt
 
 # How a command is given
@@ -21,7 +22,8 @@ class Execute(NamedTuple):
     """Ask the Directory to execute a command in one transaction. Answered by CommandDone.
 
     Aborted if the caller is no longer authorized as when the channel decided: the token revoked or expired,
-    the role changed, an area or the grant withdrawn; or if another tenant has the tenant's name by now.
+    the role changed, an area or the grant withdrawn; if another tenant has the tenant's name by now; or if
+    what the command is about is not as expected.
     FailedPrecondition for a tenant that is to be deleted, save where access is taken away: RevokeToken and
     WithdrawSuper always can be. Unavailable where the file cannot be used; it may have been carried out then,
     and can be given again with the same receipt.
@@ -35,6 +37,8 @@ class Execute(NamedTuple):
     """None for commands of the engine itself."""
     tenant_id: str | None = None
     """Id of the command's tenant as the channel knew it; None where it knew of none."""
+    expected: Expected | None = None
+    """None where the caller expects nothing."""
 
 
 class CommandDone(NamedTuple):

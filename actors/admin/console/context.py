@@ -9,6 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from actors.admin.expectation_messages import Expected
 from actors.admin.messages import CommandDone, Execute
 from actors.edge.builtin_actions import built_in
 from actors.errors import InvalidArgument
@@ -37,6 +38,8 @@ class AdminContext:
     actors: Actors
     receipt: Receipt | None
     """Makes a command safe to repeat; None for calls of the process itself."""
+    expected: Expected | None = None
+    """What the caller was shown before, if the action takes a digest of that and one was sent."""
     replayed: bool = False
     """True after a command turned out to have been executed before."""
 
@@ -57,7 +60,7 @@ class AdminContext:
         Call it once per request: the request's id makes one command safe to repeat, not two.
         """
         tenant_id = self.tenant and self.tenant.id
-        message = Execute(command, self.caller, self.receipt, tenant_id)
+        message = Execute(command, self.caller, self.receipt, tenant_id, self.expected)
         done: CommandDone = await self.ask(self.actors.directory, message)
         self.replayed = done.replayed
         return done.result

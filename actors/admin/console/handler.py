@@ -15,6 +15,7 @@ import structlog
 from actors.admin.console.audit import OK, RETRY_MS, AuditWriter
 from actors.admin.console.call import CONSOLE, ActingRole, AdminCall, require, resolve_role
 from actors.admin.console.context import AdminContext, command_fingerprint, tenant_missing
+from actors.admin.expectation_messages import EXPECTED, Expected
 from actors.edge.admission import queue_full, require_active
 from actors.edge.authentication import Authenticator
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
@@ -188,6 +189,7 @@ class AdminCallHandler:
             table=table,
             actors=self._actors,
             receipt=_receipt(call, acting),
+            expected=_expected(call),
         )
 
     async def _run(
@@ -227,6 +229,12 @@ def _receipt(call: AdminCall, acting: ActingRole) -> Receipt | None:
     tenant = acting.tenant and acting.tenant.id
     digest = command_fingerprint(call.action, tenant, call.params)
     return Receipt(call.caller.caller, call.request_id, digest, call.caller.id)
+
+
+def _expected(call: AdminCall) -> Expected | None:
+    """For commands of the Directory; a move's `expected` is a state, which the Registry checks."""
+    digest = call.params.get(EXPECTED)
+    return None if digest is None else Expected(call.action, call.params, digest)
 
 
 def _checked(route: Route, result: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
-from actors.admin.directory import connector_settings, grants, idempotency, tokens
+from actors.admin.directory import connector_settings, grants, tokens
+from actors.admin.directory.checks import idempotency
 from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction
 from actors.admin.directory.store import DirectoryStore
 from actors.admin.directory.tables import tenants

@@ -22,7 +22,6 @@ from actors.admin.directory import (
     config_history,
     entitlements,
     grants,
-    idempotency,
     people,
     suspensions,
     tenants,
@@ -30,7 +29,8 @@ from actors.admin.directory import (
 )
 from actors.admin.directory import connector_settings as connectors
 from actors.admin.directory import grants as developers
-from actors.admin.directory.authorization import require_still_authorized
+from actors.admin.directory.checks import expectations, idempotency
+from actors.admin.directory.checks.authorization import require_still_authorized
 from actors.admin.directory.config import require_printable
 from actors.admin.directory.ledger import migrations
 from actors.admin.directory.repository import CommandEnvironment, DirectoryTransaction, Result
@@ -214,6 +214,7 @@ QUERIES: Mapping[type, Callable[[DirectoryTransaction, Any], Result]] = MappingP
         **grants.QUERIES,
         **requests.QUERIES,
         **migrations.QUERIES,
+        **expectations.QUERIES,
     }
 )
 """The function that answers each query."""
@@ -301,6 +302,7 @@ def _execute(transaction: DirectoryTransaction, message: Execute) -> CommandDone
     known = idempotency.find_result(transaction, message.receipt)
     if known is not None:
         return CommandDone(known, replayed=True)
+    expectations.require_as_expected(transaction, message.expected, message.tenant_id)
     require_printable(message.command)
     result = COMMANDS[type(message.command)](transaction, message.command, message.by)
     idempotency.store_result(transaction, message.receipt, result)

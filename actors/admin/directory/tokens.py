@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, func, insert, select, update
 
 from actors.access import SUPER_ADMIN
-from actors.admin.directory.authorization import PROCESS_ROLES, live_grant
+from actors.admin.directory.checks.authorization import PROCESS_ROLES, live_grant
 from actors.admin.directory.people import require_rank
 from actors.admin.directory.repository import (
     DirectoryTransaction,

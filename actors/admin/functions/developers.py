@@ -1,4 +1,4 @@
-"""The platform's people and their tokens."""
+"""The platform's people and their tokens, and who of them is super admin on a tenant."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from actors.admin.console.context import AdminContext, scope_of
 from actors.admin.messages import (
     AddDeveloper,
     ChangeDeveloper,
+    GrantSuper,
     IssueToken,
     ListDevelopers,
+    ListSupers,
     ListTokens,
     RemoveDeveloper,
     RevokeToken,
+    WithdrawSuper,
 )
 
 
@@ -54,3 +57,21 @@ async def issue(ctx: AdminContext, params: Any) -> dict[str, Any]:
 async def revoke(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Revoke a developer's token; the next message with it is refused."""
     return await ctx.execute(RevokeToken(None, params.token))
+
+
+async def list_supers(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa: ARG001 - every function takes params
+    """Who is, and who was, and why."""
+    found: dict[str, Any] = await ctx.ask(ctx.actors.directory, ListSupers(ctx.tenant_name))
+    return found
+
+
+async def grant_super(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """Another person becomes one, for a time."""
+    return await ctx.execute(
+        GrantSuper(ctx.tenant_name, params.person, params.minutes, params.reason)
+    )
+
+
+async def withdraw_super(ctx: AdminContext, params: Any) -> dict[str, Any]:
+    """A person is one no longer."""
+    return await ctx.execute(WithdrawSuper(ctx.tenant_name, params.grant))

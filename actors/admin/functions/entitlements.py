@@ -26,7 +26,9 @@ async def show_limits(ctx: AdminContext, params: Any) -> dict[str, Any]:  # noqa
 
 async def set_limits(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Set the limits that are named; null takes one away."""
-    limits = {name: getattr(params, name) for name in params.model_fields_set}
+    limits = {
+        name: getattr(params, name) for name in params.model_fields_set & {*TenantLimits._fields}
+    }
     if not limits:
         raise InvalidArgument(
             f"nothing to set: give at least one of {', '.join(TenantLimits._fields)}"

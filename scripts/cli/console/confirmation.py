@@ -1,7 +1,8 @@
-"""What a change is about, as it is now: shown before it is made, and looked at again when it is.
+"""What a change is about, as it is now: shown before it is made, and compared when it is.
 
-The digest covers the action, its tenant, its params and what was read. If any of it is another when the
-change is made, nothing is sent.
+The digest covers the action, its tenant, its params and what they are about. The server gives it for actions
+that take one (`changes.digest`), and refuses them if it is another when the change is made. For the others
+it is made of what was read, and read again before anything is sent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,14 @@ from typing import Any, NamedTuple, Protocol
 from scripts.cli.console.grammar import Call
 from scripts.cli.console.output import Output
 from scripts.cli.console.statuses import CHANGED, DONE, UNCONFIRMED
+from transport.errors import CallError
+from transport.message import ABORTED, INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED
+
+EXPECTED = "expected"
+"""The param of actions that the server refuses if they are about something else by now."""
+
+EXPECTATION_FIELD = f"params.{EXPECTED}"
+"""Where such a refusal has its problem."""
 
 DIGEST_LENGTH = 12
 """Hexadecimal digits that are shown and typed."""
@@ -125,6 +134,8 @@ class Preview(NamedTuple):
     seen: tuple[tuple[str, Mapping[str, Any]], ...]
     """Results, by the action that gave them."""
     digest: str
+    is_checked_by_server: bool = False
+    """Whether the server gave the digest, and compares it when the change is made."""
 
 
 class AskPerson(Protocol):
@@ -154,7 +165,7 @@ class Confirmation:
             return DONE
         if not await self._is_confirmed(call, preview):
             return UNCONFIRMED
-        now = await look(call, self._read)
+        now = preview if preview.is_checked_by_server else await look(call, self._read)
         if now.digest != preview.digest:
             return self._changed(preview.digest, now)
         return with_expectation(call, now)
@@ -204,7 +215,11 @@ def needs_confirmation(call: Call) -> bool:
 
 
 async def look(call: Call, read: Read) -> Preview:
-    """Read what a change is about; raises CallError."""
+    """Read what a change is about; raises CallError.
+
+    The digest first: what changes between the two is then refused, and not what was never shown.
+    """
+    given = await _digest_of_server(call, read)
     default = TENANT_ALONE if call.tenant is not None else ()
     seen, lasting = [], []
     for source in SOURCES.get(call.entry.name, default):
@@ -213,7 +228,27 @@ async def look(call: Call, read: Read) -> Preview:
         shown = _relevant(result, source, call.params)
         seen.append((source.action, shown))
         lasting.append(_lasting(shown, VOLATILE | source.fleeting))
-    return Preview(subject_of(call), tuple(seen), _digest(call, lasting))
+    digest = _digest(call, lasting) if given is None else given
+    return Preview(subject_of(call), tuple(seen), digest, given is not None)
+
+
+async def _digest_of_server(call: Call, read: Read) -> str | None:
+    """Return the server's digest; None if the action takes none, or the caller may not ask: it says why."""
+    if "pattern" not in call.entry.properties.get(EXPECTED, {}):
+        return None
+    params = {"action": call.entry.name, "params": call.params}
+    try:
+        return str((await read("changes.digest", params, call.tenant))["digest"])
+    except CallError as error:
+        if error.code in (INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED):
+            return None
+        raise
+
+
+def is_changed(error: CallError) -> bool:
+    """Return whether the server refused because what was shown has changed."""
+    fields = [each.field for each in error.details]
+    return error.code == ABORTED and fields == [EXPECTATION_FIELD]
 
 
 def subject_of(call: Call) -> str:
@@ -226,12 +261,14 @@ def subject_of(call: Call) -> str:
 
 
 def with_expectation(call: Call, preview: Preview) -> Call:
-    """Have the server refuse a move if another operator was faster, whenever that was."""
+    """Have the server refuse the change if another operator was faster, whenever that was."""
+    if preview.is_checked_by_server and EXPECTED not in call.params:
+        return call._replace(params={**call.params, EXPECTED: preview.digest})
     states = preview.seen[0][1].get("states", {}) if preview.seen else {}
     state = states.get(str(call.params.get("version")))
-    if "expected" not in call.entry.properties or "expected" in call.params or state is None:
+    if EXPECTED not in call.entry.properties or EXPECTED in call.params or state is None:
         return call
-    return call._replace(params={**call.params, "expected": state})
+    return call._replace(params={**call.params, EXPECTED: state})
 
 
 def _relevant(

@@ -13,14 +13,19 @@ from typing import Any
 from scripts.cli.call import REFUSED, SILENT, USAGE
 from scripts.cli.console.aliases import ALIASES, Alias
 from scripts.cli.console.catalog import Catalog
-from scripts.cli.console.confirmation import AskPerson, Confirmation, needs_confirmation
+from scripts.cli.console.confirmation import (
+    AskPerson,
+    Confirmation,
+    is_changed,
+    needs_confirmation,
+)
 from scripts.cli.console.connection import Connection, Identity
 from scripts.cli.console.follow import Follower, read_trace_on
 from scripts.cli.console.grammar import NO_TENANT, Call, Flags, parse, read_flags, split
 from scripts.cli.console.guide import Guide
 from scripts.cli.console.output import LOGS, Output
 from scripts.cli.console.references import DEVELOPER_ADMIN, resolve
-from scripts.cli.console.statuses import DONE, Exit
+from scripts.cli.console.statuses import CHANGED, DONE, Exit
 from scripts.cli.entry import Entry
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
@@ -158,7 +163,7 @@ class Shell:
         if isinstance(error, Unauthenticated) and self._ask_person is not None:
             hint = f"{hint}; `login` asks for another token".removeprefix("; ")
         self.output.refusal(error, hint)
-        return REFUSED
+        return CHANGED if is_changed(error) else REFUSED
 
     def _note(self, reply: Reply) -> None:
         """Keep trace ids for completion: those of the answer, and of what it lists."""

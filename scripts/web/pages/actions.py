@@ -6,7 +6,13 @@ import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
-from scripts.cli.console.confirmation import Preview, look, needs_confirmation, with_expectation
+from scripts.cli.console.confirmation import (
+    Preview,
+    is_changed,
+    look,
+    needs_confirmation,
+    with_expectation,
+)
 from scripts.cli.console.grammar import Call, Flags
 from scripts.cli.entry import Entry
 from scripts.web.action_form import PREFIX, Unreadable, fields_of, params_of, takes_tenant
@@ -46,13 +52,23 @@ async def submit(visit: Visit, action: str) -> Document:
         refusal = _refusal(sent, preview)
         if refusal is not None:
             return _ask(visit, call, preview, refusal)
-        return await _done(visit, with_expectation(call, preview))
+        return await _confirmed(visit, call, preview)
     except Unauthenticated:
         raise
     except Unreadable as error:
         return _form(visit, entry, sent, str(error), 400)
     except CallError as error:
         return _form(visit, entry, sent, words_of(error), STATUSES.get(error.code, 503))
+
+
+async def _confirmed(visit: Visit, call: Call, preview: Preview) -> Document:
+    """Do it, unless the server says that what was shown has changed in the meantime: then show it anew."""
+    try:
+        return await _done(visit, with_expectation(call, preview))
+    except CallError as error:
+        if not is_changed(error):
+            raise
+        return _ask(visit, call, await look(call, visit.caller.call), CHANGED)
 
 
 def _entry(visit: Visit, action: str) -> Entry:

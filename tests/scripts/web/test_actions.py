@@ -64,6 +64,16 @@ def test_nothing_is_done_if_it_has_changed_since_it_was_shown(
     assert status(people, shop) == "deleting"
 
 
+def test_the_server_is_given_the_digest_of_what_was_shown(
+    admin: Person, people: People, shop: str
+) -> None:
+    """So that it refuses what changes between the dashboard's look and the change; its record has it."""
+    form = asked(admin, shop)
+    assert admin.send("/actions/tenants.suspend", confirm=shop, **form).status_code == 200
+    records = people.call(people.admin, "audit.list", shop, action="tenants.suspend")["records"]
+    assert records[0]["params"]["expected"] == form["digest"]
+
+
 def test_a_form_sent_twice_has_one_effect(admin: Person, people: People) -> None:
     form = {"id": "twice-1", "p.name": "Added Twice", "p.role": "developer"}
     for _ in range(2):

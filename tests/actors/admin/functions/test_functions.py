@@ -518,7 +518,16 @@ def test_the_schemas_of_a_config_are_those_of_the_index() -> None:
 
 
 OF_A_SERVER = (
-    *("functions.", "connectors.", "actors.", "requests.", "intent.", "migrations.", "releases."),
+    *(
+        "functions.",
+        "connectors.",
+        "actors.",
+        "requests.",
+        "intent.",
+        "migrations.",
+        "releases.",
+        "changes.",
+    ),
 )
 
 ON_A_SERVER = {
@@ -538,6 +547,7 @@ def test_what_works_on_the_index_is_tried_on_a_server() -> None:
         "end_to_end/test_requests.py",
         "end_to_end/test_connectors.py",
         "end_to_end/test_intent.py",
+        "end_to_end/test_expectations.py",
         "actors/supervision/test_inspection.py",
         "actors/admin/rollout/test_dry_run.py",
         "actors/admin/rollout/test_apply.py",

@@ -156,6 +156,22 @@ def test_what_another_operator_changes_before_the_answer_is_seen(served: Served)
         assert "nothing was done: what it is about was" in " ".join(screen.until(PROMPT).split())
 
 
+def test_the_server_refuses_what_has_changed_when_the_change_arrives(served: Served) -> None:
+    """The console compares nothing in between: it sends the digest of what it has shown."""
+    asked = "delete hasty 'they left'"
+    with Screen(served.data) as screen:
+        screen.run("create hasty 'Ada Lovelace'")
+        screen.enter(asked)
+        screen.until("type hasty to do it:")
+        suspension = "suspend hasty 'unpaid'"
+        digest = operate(served, f"{suspension} --dry-run")["digest"]
+        operate(served, f"{suspension} --confirm hasty --digest {digest}")
+        screen.press("hasty\r")
+        refused = " ".join(screen.until(PROMPT).split())
+        assert "aborted: what tenants.delete is about has changed" in refused
+        assert "suspended" in screen.run("tenant hasty")
+
+
 def test_a_token_that_ends_while_the_console_is_open_is_replaced_by_another(served: Served) -> None:
     """Which nothing shows, and no history keeps."""
     grace = operate(served, "developers.add name=Grace role='developer admin'")["developer"]["id"]
