@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, final
+
+from msgspec import Struct
 
 from transport.message import Encoding, Refusal, Request
 
 TENANT_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
-class Principal(NamedTuple):
+@final
+class Principal(Struct, frozen=True):
     """The caller of a request, as its token states."""
 
     id: str
@@ -41,7 +44,8 @@ ANYONE = Principal(id="", tenant=None, role="public")
 """A caller without a token, who may call public actions and nothing else."""
 
 
-class Peer(NamedTuple):
+@final
+class Peer(Struct, frozen=True, gc=False):
     """The connection that a reply goes to. Never a proof of who is calling."""
 
     routing_id: bytes
@@ -52,7 +56,8 @@ class Peer(NamedTuple):
     """The encoding of the request and of its reply."""
 
 
-class TenantRequest(NamedTuple):
+@final
+class TenantRequest(Struct, frozen=True):
     """One authenticated request on its way to the tenant that will serve it."""
 
     request: Request
@@ -198,7 +203,8 @@ class TenantAddress(NamedTuple):
     mailbox: Any
 
 
-class TenantRecord(NamedTuple):
+@final
+class TenantRecord(Struct, frozen=True):
     """A tenant as the Directory records it."""
 
     name: str

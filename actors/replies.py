@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from msgpack import packb
@@ -22,6 +21,9 @@ from transport.message import INTERNAL, VERSION, Encoding, Refusal
 
 NOT_IMPLEMENTED_TEXT = "to be implemented"
 """The message of a dummy reply, as the guidelines require it."""
+
+MOST_ENDS: Final = 1024
+"""Ends of replies that are remembered."""
 
 MAX_MESSAGE = 4000
 """Characters of a refusal's text, if the text must be cut to fit a reply."""
@@ -48,7 +50,7 @@ def encode_result(
         return codec.encode_between(
             b"".join((_HEAD, _TEXT[len(id_)], id_, _RESULT)),
             result,
-            b"".join((_packed_meta(*route.meta.items()), _TEXT[len(trace_id)], trace_id)),
+            b"".join((_packed_meta(route.meta), _TEXT[len(trace_id)], trace_id)),
             lambda: _reply(work, route, result, None),
         )
     return codec.encode(_reply(work, route, result, message), work.peer.encoding)
@@ -69,11 +71,24 @@ def _reply(
     return reply
 
 
-@lru_cache(1024)
-def _packed_meta(*meta: tuple[str, Any]) -> bytes:
-    """Return the end of a reply with this meta, up to the trace id: one for each version of each action."""
-    whole: bytes = packb({**dict(meta), "trace_id": ""})
-    return bytes(packb("meta")) + whole.removesuffix(packb(""))
+_ends: Final[dict[int, tuple[Mapping[str, Any], bytes]]] = {}
+"""By the address of a meta: itself, which keeps the address its own, and the end of replies with it."""
+
+
+def _packed_meta(meta: Mapping[str, Any]) -> bytes:
+    """Return the end of a reply with this meta, up to the trace id: one for each version of each action.
+
+    A meta is never changed. Each step is one operation on a dict, since several tenants' threads come here.
+    """
+    found = _ends.get(id(meta))
+    if found is not None:
+        return found[1]
+    if len(_ends) >= MOST_ENDS:
+        _ends.clear()
+    whole: bytes = packb({**meta, "trace_id": ""})
+    end = bytes(packb("meta")) + whole.removesuffix(packb(""))
+    _ends[id(meta)] = meta, end
+    return end
 
 
 def encode_packed_result(work: TenantRequest, route: Route, packed: bytes) -> bytes:

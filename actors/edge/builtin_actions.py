@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.access import (
     ANY_TOKEN,
     AREAS,
@@ -263,7 +265,7 @@ def _route(
     )
     rule = FOR_ANYONE if access == PUBLIC else FOR_ANY_TOKEN
     route = route_of(action, Selection(version, NEWEST), None, rule=rule)
-    return route._replace(built_in=True)
+    return replace(route, built_in=True)
 
 
 _ANSWERS: Mapping[str, Answer] = {

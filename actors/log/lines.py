@@ -17,6 +17,7 @@ from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
 from pydantic_core import to_json as quick_json
 
 from actors.log.closed_schema import is_closed_schema
@@ -121,7 +122,8 @@ class Formatter:
     def _redacted(self, tenant: str, line: Line) -> bytes:
         redaction = Redaction(NOTHING_KNOWN if line.schema is None else line.schema, self._hide)
         params = redaction.params(line.params, _max_params(line))
-        clean = line._replace(
+        clean = replace(
+            line,
             message=None if line.message is None else _truncate(redaction.text(line.message)),
             action=mask_tokens(line.action),
             request_id=mask_tokens(line.request_id),

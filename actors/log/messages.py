@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
+
+from msgspec import Struct
 
 from actors.messages import TenantRecord
 
@@ -58,7 +60,8 @@ FROM_SUPERVISOR = "supervisor"
 """The stand-in that answers for a tenant that cannot be served."""
 
 
-class Line(NamedTuple):
+@final
+class Line(Struct, frozen=True, gc=False):
     """One message that a tenant, or the Router for it, has answered: what the tenant's log says of it."""
 
     at: float

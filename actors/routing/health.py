@@ -15,7 +15,10 @@ import itertools
 import time
 from collections import deque
 from enum import Enum
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self, final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.index.entries import Threshold
 
@@ -60,7 +63,8 @@ class Failure(NamedTuple):
     tenant: str
 
 
-class Running(NamedTuple):
+@final
+class Running(Struct, frozen=True):
     """A call that has started; leaving `with running:` finishes it, whatever its outcome."""
 
     call: int
@@ -145,7 +149,7 @@ class FailureDetector:
 
     def restart(self, running: Running) -> Running:
         """Start a call again that was counted before and left nothing: it keeps its number."""
-        again = self._running[running.tenant] = running._replace(began=time.monotonic())
+        again = self._running[running.tenant] = replace(running, began=time.monotonic())
         return again
 
     def track(self, tenant: str, trace_id: str) -> Running:
@@ -154,9 +158,7 @@ class FailureDetector:
             self._callers[tenant] = None
         if self.by_tenant and (counts := self.by_tenant.get(tenant)) is not None:
             counts.calls += 1
-        # Past the constructor made of Python: each message has a call.
-        fields = (next(self._calls), time.monotonic(), trace_id, tenant, self)
-        return tuple.__new__(Running, fields)
+        return Running(next(self._calls), time.monotonic(), trace_id, tenant, self)
 
     def finish(self, running: Running) -> None:
         """Finish a call, whatever its outcome."""

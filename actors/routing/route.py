@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, final
+
+from msgspec import Struct
 
 from actors.access import DATA, Rule, rule_of
 from actors.errors import PermissionDenied
@@ -62,7 +64,8 @@ class ConnectorRoute(NamedTuple):
         return {"version": self.version, "state": self.state, "reason": self.reason}
 
 
-class Route(NamedTuple):
+@final
+class Route(Struct, frozen=True):
     """All that serving a request of one action needs."""
 
     action: Action

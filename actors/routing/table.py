@@ -12,6 +12,8 @@ from hashlib import sha256
 from types import MappingProxyType, ModuleType
 from typing import Generic, NamedTuple, TypeVar
 
+from msgspec.structs import replace
+
 from actors.access import AREAS, DATA
 from actors.errors import NotFound
 from actors.index.code import Codebase
@@ -173,7 +175,7 @@ def built_in_part() -> RoutingPart:
         with problems.collect(action.name, action.versions[0]):
             loaded = console.get if steps else tenants.get
             route = route_of(action, decision, loaded(action.name, action.versions[0]))
-            routes[action.name] = route._replace(built_in=True)
+            routes[action.name] = replace(route, built_in=True)
     problems.raise_all()
     return RoutingPart(
         MappingProxyType(routes), MappingProxyType({}), tenants.modules, index.digest

@@ -14,6 +14,8 @@ from pathlib import Path
 from threading import get_ident
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from actors.messages import TenantRecord, TenantRequest
 from actors.routing.health import Running
 from actors.routing.route import Route
@@ -60,27 +62,18 @@ class PreviousRun(NamedTuple):
 NO_PREVIOUS_RUN = PreviousRun(stopped=True, same_boot=True, pid=0, calls=())
 
 
-class RecordedCall:
+class RecordedCall(Struct, eq=False):
     """One call, recorded from the start to the end of its `with`, in the thread that makes it."""
 
-    __slots__ = ("_at", "_running", "_running_calls", "began", "route", "tenant", "work")
-
-    def __init__(
-        self,
-        running_calls: RunningCalls,
-        running: Running,
-        route: Route,
-        tenant: TenantRecord,
-        work: TenantRequest,
-    ) -> None:
-        self._running_calls = running_calls
-        self._running = running
-        self._at = NO_SLOT
-        self.began = running.began
-        """time.monotonic() in seconds."""
-        self.route = route
-        self.tenant = tenant
-        self.work = work
+    running_calls: RunningCalls
+    """Where it is recorded."""
+    running: Running
+    """Its number, and when it began."""
+    route: Route
+    tenant: TenantRecord
+    work: TenantRequest
+    slot: int = NO_SLOT
+    """Its slot in the file."""
 
     def log_fields(self) -> dict[str, str | int]:
         """Return the call's fields of log lines."""
@@ -94,21 +87,21 @@ class RecordedCall:
 
     def __enter__(self) -> Running:
         self.begin()
-        return self._running
+        return self.running
 
     def __exit__(self, *_: object) -> None:
         self.end()
 
     def begin(self) -> None:
         """Record that the call runs."""
-        self._at = self._running_calls.begin(self)
+        self.slot = self.running_calls.begin(self)
 
     def end(self) -> None:
         """Record that it has ended."""
-        running, running_calls = self._running, self._running_calls
+        running, running_calls = self.running, self.running_calls
         running.detector.finish(running)
-        running_calls.end(self._at)
-        if (now := time.monotonic()) - self.began > LONG_SECONDS:
+        running_calls.end(self.slot)
+        if (now := time.monotonic()) - running.began > LONG_SECONDS:
             running_calls.last_long = (now, self)
 
 
@@ -136,12 +129,13 @@ class RunningCalls:
         except IndexError:
             return NO_SLOT
         route, tenant, work = call.route, call.tenant, call.work
+        began = call.running.began
         text = (
             f"{tenant.id}\0{tenant.name}\0{work.trace_id}\0"
             f"{work.principal.id}\0{work.request.id}\0{route.name}\0"
         )
         content = self._content
-        _pack(content, at, False, call.began, route.version, text.encode())
+        _pack(content, at, False, began, route.version, text.encode())
         content[at] = 1
         return at
 

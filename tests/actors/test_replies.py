@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from actors.index.parser import read_index
 from actors.messages import Peer, Replies, TenantRequest
@@ -38,7 +39,7 @@ TABLE = RoutingTable.build(read_index(INDEX), "local-dev")
 
 def asked(encoding: Encoding, id: str = "r-1") -> TenantRequest:
     """A request that came in this encoding."""
-    return work(id, Watch())._replace(peer=Peer(b"peer", delimited=False, encoding=encoding))
+    return replace(work(id, Watch()), peer=Peer(b"peer", delimited=False, encoding=encoding))
 
 
 def route() -> Route:
@@ -83,7 +84,7 @@ def test_a_replay_is_the_stored_reply_marked_and_traced_anew(
 ) -> None:
     """In the encoding of the second request; version and reason are those of the first."""
     stored = encode_result(asked(stored_in), route(), {"id": 7})
-    again = asked(asked_in)._replace(trace_id="a" * 32)
+    again = replace(asked(asked_in), trace_id="a" * 32)
     body = encode_stored(again, stored)
     assert (body[:1] == b"{") is (asked_in == "json")
     first, second = unpacked(stored), unpacked(body)
@@ -159,7 +160,7 @@ def test_a_plain_success_is_not_walked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_success_of_another_version_has_its_own_meta() -> None:
     """Also where the same request is answered again."""
     for meta in ({"version": 2, "state": "dummy"}, {**route().meta, "replayed": True}):
-        body = encode_result(asked("msgpack"), route()._replace(meta=meta), {})
+        body = encode_result(asked("msgpack"), replace(route(), meta=meta), {})
         assert unpacked(body)["meta"] == {**meta, "trace_id": "0" * 32}
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from actors.access import (
     ADMIN,
     DEVELOPER_ADMIN,
@@ -86,7 +88,7 @@ def resolve_role(authenticator: Authenticator, caller: Principal, tenant: str | 
     grant = authenticator.grant(caller.person, record.name)
     if grant is None or caller.role != DEVELOPER_ADMIN:
         return ActingRole(caller, record)
-    return ActingRole(caller._replace(role=SUPER_ADMIN, tenant=record.name), record, grant.until)
+    return ActingRole(replace(caller, role=SUPER_ADMIN, tenant=record.name), record, grant.until)
 
 
 def require(route: Route, acting: ActingRole) -> None:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from actors.admin.console.audit import OK, RETRY_MS, AuditWriter
 from actors.admin.console.call import CONSOLE, ActingRole, AdminCall, require, resolve_role
@@ -215,7 +216,7 @@ class AdminCallHandler:
         address = (await found.message()).mailbox
         outlet = OneShotMailbox()
         call.start()
-        if not address.try_enqueue(call.work._replace(principal=acting.principal, outlet=outlet)):
+        if not address.try_enqueue(replace(call.work, principal=acting.principal, outlet=outlet)):
             raise queue_full(tenant, address.limit)
         address.schedule()
         ((_, body),) = (await outlet.message()).frames
@@ -251,7 +252,7 @@ def _encode(call: AdminCall, route: Route, result: Mapping[str, Any], replayed: 
     if call.work is None:
         return b""
     meta = {**route.meta, "replayed": True} if replayed else route.meta
-    route = route._replace(meta=meta)
+    route = replace(route, meta=meta)
     try:
         return encode_result(call.work, route, result)
     except codec.EncodeError:  # what was stored breaks the rules of the wire

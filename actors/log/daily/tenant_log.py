@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
 from actors.host.disk_errors import error_text
 from actors.host.process import LOG_DESCRIPTORS
@@ -175,7 +176,7 @@ class TenantLog(Actor):
         except Exception as error:
             log.error("params could not be logged", tenant=tenant.name, exc_info=error)
         try:
-            return line.at, self._formatter.format(tenant.name, line._replace(params={}))
+            return line.at, self._formatter.format(tenant.name, replace(line, params={}))
         except Exception as error:
             log.error("a line could not be logged", tenant=tenant.name, exc_info=error)
             self._losses.add(tenant, line.at, line.at, 1)

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from actors.errors import Aborted
 from actors.runtime.futures import CoroutineDriver, Raised, Returned, Step
 from actors.runtime.in_flight import ReplyArrived
@@ -212,7 +214,7 @@ class CoroutineSteps:
         except sqlite3.Error:
             if not self._database.in_transaction:
                 self._database.begin()
-        return pending._replace(wrote=True)
+        return replace(pending, wrote=True)
 
 
 STOPPING = "the server is stopping"

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 
 from actors import replies
 from actors.errors import ActionError, Rejected
@@ -86,12 +87,12 @@ class FailureReporter:
         parsed = route.params.parse(params)
         if route.function is None or route.is_async:
             return route.example or {}
-        asked = work._replace(request=work.request.model_copy(update={"params": dict(params)}))
+        asked = replace(work, request=work.request.model_copy(update={"params": dict(params)}))
         database = self._environment.database
         database.begin_savepoint()
         try:
             result: Mapping[str, Any] = self._calls.call(
-                asked, route._replace(writes=False), parsed
+                asked, replace(route, writes=False), parsed
             )
         finally:
             database.rollback_to()

@@ -77,20 +77,19 @@ class FunctionCalls:
     def start(self, route: Route, work: TenantRequest) -> RecordedCall:
         """Count a call of this version as started; the returned context manager counts its end."""
         assert route.detector is not None  # there is one wherever there is a function
-        tenant_id = self._environment.record.id
-        return self._recorded(route.detector.start(tenant_id, work.trace_id), route, work)
+        environment = self._environment
+        tenant = environment.record
+        self.running = running = route.detector.start(tenant.id, work.trace_id)
+        return RecordedCall(environment.snapshot.running_calls, running, route, tenant, work)
 
     def _start_in_turn(self, route: Route, work: TenantRequest) -> RecordedCall:
         """As `start`, but a call that was counted when the turn was served before is not counted again."""
         assert route.detector is not None
-        tenant_id = self._environment.record.id
-        running = self._first_runs.start(route.detector, tenant_id, work.trace_id)
-        return self._recorded(running, route, work)
-
-    def _recorded(self, running: Running, route: Route, work: TenantRequest) -> RecordedCall:
-        environment, self.running = self._environment, running
-        running_calls = environment.snapshot.running_calls
-        return RecordedCall(running_calls, running, route, environment.record, work)
+        environment = self._environment
+        tenant = environment.record
+        running = self._first_runs.start(route.detector, tenant.id, work.trace_id)
+        self.running = running
+        return RecordedCall(environment.snapshot.running_calls, running, route, tenant, work)
 
     def put(self, sends: Sends, work: TenantRequest) -> None:
         """Put what a function has sent into the outbox, in its transaction.

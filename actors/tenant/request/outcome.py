@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.messages import TenantRequest
 from actors.routing.health import Running
@@ -11,7 +14,8 @@ from actors.routing.route import Route
 from transport.message import Refusal
 
 
-class Outcome(NamedTuple):
+@final
+class Outcome(Struct, frozen=True):
     """What became of a request. It has a result, an earlier reply to repeat, an error or a refusal."""
 
     work: TenantRequest
@@ -34,7 +38,7 @@ class Outcome(NamedTuple):
 
     def failed(self, error: BaseException) -> Outcome:
         """Return the outcome of a request whose reply cannot be made or stored."""
-        return self._replace(error=error)
+        return replace(self, error=error)
 
 
 class NeedsOwnTransaction(Exception):

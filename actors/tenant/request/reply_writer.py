@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from msgspec.structs import replace
+
 from actors import replies
 from actors.messages import TenantRequest
 from actors.tenant.request.environment import TenantEnvironment
@@ -70,7 +72,7 @@ class ReplyWriter:
         """Return a refusal in place of a reply whose commit failed."""
         refusal = self._localise(refusal)
         body = replies.encode_refusal(pending.work, refusal)
-        return pending._replace(body=body, wrote=False, refusal=refusal, replayed=False)
+        return replace(pending, body=body, wrote=False, refusal=refusal, replayed=False)
 
     def stored_content(self, work: TenantRequest) -> bytes | None:
         """Return what is stored under the id of a request: its reply, or its progress."""

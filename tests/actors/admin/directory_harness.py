@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from actors.access import ADMIN_OWNER, DEVELOPER_ADMIN, SUPER_ADMIN
 from actors.admin import messages as m
 from actors.admin import request_messages as r
@@ -300,7 +302,7 @@ class DirectoryHarness:
 
 def as_super(admin: Principal, tenant: str = "acme") -> Principal:
     """As the console sends a developer admin's order on the tenant of his grant."""
-    return admin._replace(role=SUPER_ADMIN, tenant=tenant)
+    return replace(admin, role=SUPER_ADMIN, tenant=tenant)
 
 
 def receipt(id_: str = "first", caller: str = "t_1", digest: bytes = b"a" * 32) -> Receipt:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.access import MACHINE
 from actors.admin.intent_messages import (
@@ -157,7 +158,7 @@ def test_what_is_cleared_begins_anew(post: Post) -> None:
 
 def test_a_tenant_is_reported_and_neither_slowed_nor_suspended(post: Post) -> None:
     for number in range(8):
-        member = ANN._replace(id=f"t_{number}", person=f"p_{number}")
+        member = replace(ANN, id=f"t_{number}", person=f"p_{number}")
         post.send("rejected", 40, start=100 * number, caller=member)
     of_tenant = [each for each in post.records() if each.token is None]
     assert [(each.action, each.tenant) for each in of_tenant] == [("intent.log", "acme")]

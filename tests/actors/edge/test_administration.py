@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from actors.edge.administration import BURST, MOST_TENANTS, RATE, AdministrationGate
 from actors.errors import ResourceExhausted
@@ -22,14 +23,14 @@ def test_past_its_burst_a_tenant_waits_and_another_does_not() -> None:
     assert refused.value.refusal.retry_after_ms == 1000 / RATE
     gate.forward(GLOBEX, asked)
     assert console.heard() == [asked] * (int(BURST) + 1)
-    gate.forward(ACME, asked._replace(received=1 / RATE))
+    gate.forward(ACME, replace(asked, received=1 / RATE))
     assert len(console.heard()) == 1
 
 
 def test_who_waits_is_kept_however_many_tenants_there_are() -> None:
     """Those whose budget is full again are forgotten."""
     gate, asked = AdministrationGate(Watch()), work("r-1", Watch())
-    late = asked._replace(received=2 * BURST / RATE)
+    late = replace(asked, received=2 * BURST / RATE)
     for at in range(MOST_TENANTS - 1):
         gate.forward(TenantRecord(f"t{at}", f"{at:032x}"), asked)
     for _ in range(int(BURST)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.edge.authentication import Authenticator
 from actors.errors import Unauthenticated, Unavailable
@@ -96,7 +97,7 @@ def test_all_there_is_replaces_what_was_known(authenticator: Authenticator) -> N
 
 
 def test_a_tenant_is_known_by_its_newest_status(authenticator: Authenticator) -> None:
-    authenticator.change(DirectoryChanged(tenants=(ACME._replace(status=SUSPENDED),)))
+    authenticator.change(DirectoryChanged(tenants=(replace(ACME, status=SUSPENDED),)))
     known = authenticator.tenant("acme")
     assert known is not None
     assert known.status == SUSPENDED

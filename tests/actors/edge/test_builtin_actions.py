@@ -12,6 +12,7 @@ import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from actors.edge import builtin_actions
 from actors.edge.builtin_actions import (
@@ -128,7 +129,8 @@ def test_a_caller_can_ask_whom_his_token_stands_for(table: RoutingTable) -> None
 
 def test_a_caller_can_ask_what_narrows_his_token(table: RoutingTable) -> None:
     """In an order that stays the same; moments as RFC 3339 has them."""
-    narrowed = OWNER._replace(
+    narrowed = replace(
+        OWNER,
         areas=frozenset({"tokens", "members"}),
         scope=frozenset({"desk.work", "desk.hello"}),
         expires=1_800_000_000.5,
@@ -191,11 +193,11 @@ def test_what_a_caller_may_not_see_is_not_there(table: RoutingTable) -> None:
         (MEMBER, {"config.get"}, {"config.show", "members.list"}),
         (OWNER, {"config.show", "audit.list"}, {"members.add", "tokens.list", "tenants.list"}),
         (
-            OWNER._replace(areas=frozenset({"tokens"})),
+            replace(OWNER, areas=frozenset({"tokens"})),
             {"tokens.issue", "tokens.list"},
             {"members.add", "owners.delegate"},
         ),
-        (OWNER._replace(role="admin owner"), {"owners.delegate", "members.add"}, {"limits.set"}),
+        (replace(OWNER, role="admin owner"), {"owners.delegate", "members.add"}, {"limits.set"}),
         (DEVELOPER, set(ADMINISTRATION), set()),
     ],
 )
@@ -225,10 +227,10 @@ class TestAreas:
         [
             (MEMBER, False),
             (OWNER, False),
-            (OWNER._replace(areas=frozenset({"tokens"})), False),
-            (OWNER._replace(areas=frozenset({"members"})), True),
-            (OWNER._replace(role="admin owner"), True),
-            (OWNER._replace(role="super admin"), True),
+            (replace(OWNER, areas=frozenset({"tokens"})), False),
+            (replace(OWNER, areas=frozenset({"members"})), True),
+            (replace(OWNER, role="admin owner"), True),
+            (replace(OWNER, role="super admin"), True),
             (DEVELOPER, True),
         ],
     )
@@ -247,7 +249,7 @@ class TestAreas:
 def test_a_token_with_a_scope_sees_that_and_what_is_built_in(table: RoutingTable) -> None:
     """Of a scope only what the role may call."""
     scope = frozenset({"desk.work", "desk.pay", "desk.gone"})
-    seen = names(ask(table, MEMBER._replace(scope=scope), "system.describe"))
+    seen = names(ask(table, replace(MEMBER, scope=scope), "system.describe"))
     assert seen == {"desk.work"} | SYSTEM
 
 
@@ -334,7 +336,8 @@ class TestPaging:
 def packed(pages: Pages, table: RoutingTable, caller: Principal, **more: Any) -> Any:
     """What that caller gets of system.describe."""
     encoding = more.pop("encoding", "msgpack")
-    asked = work("w-1", Mailbox("test", lambda _: None))._replace(
+    asked = replace(
+        work("w-1", Mailbox("test", lambda _: None)),
         principal=caller,
         request=Request(id="w-1", action="system.describe", params=more),
         peer=Peer(b"peer", delimited=False, encoding=encoding),
@@ -355,7 +358,7 @@ def test_a_page_is_made_once_for_all_who_may_call_the_same(
 
     monkeypatch.setattr(builtin_actions, "describe", counted)
     pages = Pages()
-    for caller in (MEMBER, MEMBER._replace(id="t_9"), OWNER, OWNER, ANYONE, DEVELOPER, MEMBER):
+    for caller in (MEMBER, replace(MEMBER, id="t_9"), OWNER, OWNER, ANYONE, DEVELOPER, MEMBER):
         for encoding in ("msgpack", "json"):
             expected = answer_system(table, caller, "system.describe", {})[1]
             assert packed(pages, table, caller, encoding=encoding) == expected
@@ -369,7 +372,7 @@ def test_a_page_is_made_anew_for_another_question_scope_or_table(
     everything = packed(pages, table, MEMBER)
     assert packed(pages, table, MEMBER, prefix="system.") != everything
     assert packed(pages, table, MEMBER, limit=1)["next"] is not None
-    narrow = packed(pages, table, MEMBER._replace(scope=frozenset({"desk.work"})))
+    narrow = packed(pages, table, replace(MEMBER, scope=frozenset({"desk.work"})))
     assert {each["name"] for each in narrow["actions"]} == {"desk.work", *SYSTEM}
     other = table_of(tmp_path, ("desk.other", "member"))
     assert packed(pages, other, MEMBER)["index"] == other.digest

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.edge import rejections
 from actors.edge.rejections import OTHERS, RejectionLog
@@ -69,7 +70,7 @@ def fill(reception: Reception, raw_client: RawClient) -> None:
 
 def suspend(reception: Reception, _: RawClient) -> None:
     """The Directory has said so."""
-    reception.told(DirectoryChanged(tenants=(ACME._replace(status=SUSPENDED),)))
+    reception.told(DirectoryChanged(tenants=(replace(ACME, status=SUSPENDED),)))
 
 
 CASES: dict[str, tuple[Any, Map]] = {

@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.edge.channel import Draining, FlushUses
 from actors.log.messages import ATTEMPTS, Append
@@ -286,7 +287,7 @@ def test_a_tenant_that_is_not_active_is_unavailable_to_its_people_and_not_there_
     awake(reception, raw_client)
     stranger = {"tenant": "acme", "action": "marks.open"}
     assert raw_client.ask(**stranger)["ok"]
-    reception.told(DirectoryChanged(tenants=(ACME._replace(status=status),)))
+    reception.told(DirectoryChanged(tenants=(replace(ACME, status=status),)))
     refused = error(raw_client.ask(**MARK))
     assert refused["code"] == "unavailable"
     assert refused["message"].startswith("tenant acme is ")

@@ -21,7 +21,8 @@ def test_every_field_of_the_context_is_told(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "fields"), [("ctx.caller", Principal._fields), ("ctx.config", Config._fields)]
+    ("path", "fields"),
+    [("ctx.caller", Principal.__struct_fields__), ("ctx.config", Config._fields)],
 )
 def test_so_is_what_hangs_on_it(path: str, fields: tuple[str, ...]) -> None:
     assert [name for name in fields if f"- `{path}.{name}: " not in API] == []

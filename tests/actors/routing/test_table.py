@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from actors.errors import CodeProblem, NotFound, SettingsError
 from actors.index.entries import DEFAULT_ENVIRONMENTS, STATES, Action, Environment, Version
@@ -279,9 +280,9 @@ class TestTable:
         table = RoutingTable.build(read_index(path), "hosted-live")
         owner = Principal("t_1", "acme", "owner")
         assert "contacts.add" not in table.nearest("contacts.add", caller=owner)
-        trusted = owner._replace(areas=frozenset({"members"}))
+        trusted = replace(owner, areas=frozenset({"members"}))
         assert table.nearest("contacts.add", caller=trusted)[0] == "contacts.add"
-        narrowed = trusted._replace(scope=frozenset({"contacts.open"}))
+        narrowed = replace(trusted, scope=frozenset({"contacts.open"}))
         assert table.nearest("contacts.add", caller=narrowed) == ["contacts.open"]
         with pytest.raises(NotFound, match=r"did you mean contacts\.open\?"):
             table.find("contacts.ad", narrowed)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import msgpack
+from msgspec.structs import replace
 
 from actors.index.parser import read_index
 from actors.log.lines import RequestLogClient
@@ -85,7 +86,7 @@ class AsyncTenantHarness:
     def serve(self, function: Function, action: str = "marks.slowly", **fields: Any) -> None:
         """Have an action do this from the next message on."""
         table = self.snapshot.current
-        route = table.routes[action]._replace(function=function, **fields)
+        route = replace(table.routes[action], function=function, **fields)
         routes = MappingProxyType({**table.routes, action: route})
         self.snapshot.current = table._replace(routes=routes)
 

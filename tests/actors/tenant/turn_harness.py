@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pykka
+from msgspec.structs import replace
 
 from actors.index.parser import read_index
 from actors.log.lines import RequestLogClient
@@ -100,7 +101,7 @@ class TurnHarness:
         """Have an action call this function from the next message on; nothing of it was counted before."""
         table = self.snapshot.current
         given = {"function": function, "detector": FailureDetector(None), **fields}
-        route = table.routes[action]._replace(**given)
+        route = replace(table.routes[action], **given)
         self.snapshot.current = table._replace(
             routes=MappingProxyType({**table.routes, action: route})
         )

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from msgspec.structs import replace
 
 from actors.messages import ANYONE, Peer, TenantRecord, TenantRequest
 from actors.routing.health import FailureDetector, Running
@@ -38,7 +39,7 @@ class Served:
 
 def work(id_: str) -> TenantRequest:
     request = Request(id=id_, tenant="acme", action="contacts.add")
-    caller = ANYONE._replace(id="t_1")
+    caller = replace(ANYONE, id="t_1")
     return TenantRequest(
         request, caller, Peer(b"", delimited=False, encoding="json"), None, 0.0, "ab" * 16
     )
@@ -85,7 +86,7 @@ def test_the_longest_names_have_room(tmp_path: Path) -> None:
         begun,
         Served.detector.start("", ""),
         cast(Route, served),
-        ACME._replace(name="b" * 63),
+        replace(ACME, name="b" * 63),
         work("c" * 64),
     )
     with longest:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from msgspec.structs import replace
 
 from actors.admin.console import audit, in_flight, throttle
 from actors.admin.console.actor import FinishCalls, RetryBacklog
@@ -145,7 +146,7 @@ def test_a_super_admins_grant_makes_the_order_his_as_super_admin(
     raw_client.ask(**fields("super admin", "members.remove", person=PERSON))
     (order,) = console.ordered()
     assert order.command == RemoveMember("acme", PERSON)
-    assert order.by == PEOPLE["super admin"]._replace(role="super admin", tenant="acme")
+    assert order.by == replace(PEOPLE["super admin"], role="super admin", tenant="acme")
 
 
 def test_a_grant_is_good_for_a_developer_admin_alone(
@@ -468,7 +469,7 @@ def test_the_same_order_on_another_tenant_of_that_name_is_another_order(
     wanted = fields("developer", "limits.set", "acme", mailbox=5)
     raw_client.ask(**wanted, id="r1")
     console.mailbox.tell(DirectoryChanged(forgotten=(ACME,)))
-    console.mailbox.tell(DirectoryChanged((ACME._replace(id="9" * 32),)))
+    console.mailbox.tell(DirectoryChanged((replace(ACME, id="9" * 32),)))
     raw_client.ask(**wanted, id="r1")
 
     first, second = (order.receipt for order in console.ordered())

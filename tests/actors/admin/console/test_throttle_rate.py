@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from actors.admin.console.throttle import BURST, RATE, PersonRateLimits
 from actors.errors import ResourceExhausted
@@ -17,7 +18,7 @@ def test_after_a_burst_one_person_waits_and_another_does_not() -> None:
     for _ in range(int(BURST)):
         rates.charge(ADA, 1000.0)
     with pytest.raises(ResourceExhausted) as refused:
-        rates.charge(ADA._replace(id="t_" + "9" * 16), 1000.0)
+        rates.charge(replace(ADA, id="t_" + "9" * 16), 1000.0)
     rates.charge(BOB, 1000.0)
 
     wait = refused.value.refusal.retry_after_ms

@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy.exc import IntegrityError
 
 from actors.access import AREAS, MEMBER, OWNER
@@ -131,7 +132,7 @@ def test_a_withdrawn_owner_is_a_member_and_what_he_made_works_on(
     issued = directory.execute(wanted, by=owner)["token"]["id"]
     member = directory.execute(WithdrawOwner("acme", owner.person))["member"]
     assert (member["role"], member["areas"]) == (MEMBER, [])
-    assert directory.principal(owner.id) == owner._replace(role=MEMBER, areas=frozenset())
+    assert directory.principal(owner.id) == replace(owner, role=MEMBER, areas=frozenset())
     assert directory.principal(issued).person == made
     directory.execute(RemoveMember("acme", owner.person))
     assert directory.principal(issued).person == made
@@ -145,7 +146,7 @@ def test_a_transfer_leaves_an_owner_with_every_area(directory: DirectoryHarness)
     assert (result["admin_owner"]["id"], result["owner"]["id"]) == (joan.person, ada.person)
     assert result["owner"]["areas"] == list(AREAS)
     assert directory.principal(joan.id).role == "admin owner"
-    assert directory.principal(ada.id) == ada._replace(role=OWNER, areas=frozenset(AREAS))
+    assert directory.principal(ada.id) == replace(ada, role=OWNER, areas=frozenset(AREAS))
     assert directory.admin_owners() == [joan.person]
     directory.execute(TransferOwnership("acme", ada.person), by=directory.principal(joan.id))
     assert directory.admin_owners() == [ada.person]

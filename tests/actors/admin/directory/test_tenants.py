@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from actors.admin.messages import (
     CreateTenant,
@@ -204,5 +205,5 @@ def test_what_is_told_is_what_is_there(directory: DirectoryHarness) -> None:
     directory.changes()
     record = directory.known.tenants["acme"]
     directory.done(SuspendTenant("acme", "x"), directory.developer(), None)
-    assert directory.known.tenants["acme"] == record._replace(status="suspended")
+    assert directory.known.tenants["acme"] == replace(record, status="suspended")
     assert DirectoryChanged() not in directory.changes()

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from actors.access import AREAS
 from actors.admin.messages import (
@@ -71,7 +72,7 @@ def test_subscribers_hear_the_hash_and_whom_it_stands_for(directory: DirectoryHa
     scope = frozenset({"contacts.add", "contacts.find"})
     issued = directory.execute(issue(owner.person, scope=scope, days=1.5))
     principal = directory.known.principals[sha256(issued["text"].encode()).digest()]
-    assert principal._asdict() == {
+    assert asdict(principal) == {
         "id": issued["token"]["id"],
         "tenant": "acme",
         "role": "owner",

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple, cast
 
 import pytest
+from msgspec.structs import replace
 from pykka._envelope import Envelope
 
 from actors.admin import messages as asked_for
@@ -338,7 +339,7 @@ def test_errors_of_a_tenant_are_none_from_before_it_was_there(
 ) -> None:
     """Its name can have been another one's. Its people hear that something failed, not where."""
     actors = desks()
-    stepper, step = start(context(actors, "logs.errors", caller=ADA._replace(role=role)), params)
+    stepper, step = start(context(actors, "logs.errors", caller=replace(ADA, role=role)), params)
     assert isinstance(step, Awaiting)
     resolve(step.awaited, CREATED)
     stepper.step(step.awaited)
@@ -369,9 +370,9 @@ def test_a_page_goes_one_way_and_only_what_is_to_come_is_waited_for(
 
 READERS = [
     (ADA, ACME, ["errors", "tenant", "audit"]),
-    (ADA._replace(role="super admin"), ACME, ["errors", "tenant", "audit"]),
-    (ADA._replace(role="developer"), ACME, ["errors", "audit"]),
-    (ADA._replace(role="developer admin"), None, ["errors", "audit"]),
+    (replace(ADA, role="super admin"), ACME, ["errors", "tenant", "audit"]),
+    (replace(ADA, role="developer"), ACME, ["errors", "audit"]),
+    (replace(ADA, role="developer admin"), None, ["errors", "audit"]),
 ]
 
 

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from actors.messages import (
     SUSPENDED,
@@ -90,7 +91,7 @@ def test_only_some_are_woken_at_once(bedroom: Bedroom) -> None:
 def test_a_suspended_tenant_sleeps_on_until_it_is_resumed(bedroom: Bedroom) -> None:
     """The Directory says so."""
     bedroom.markers = [ACME.id]
-    assert bedroom.told(everything(ACME._replace(status=SUSPENDED)), Tick()) == []
+    assert bedroom.told(everything(replace(ACME, status=SUSPENDED)), Tick()) == []
     assert bedroom.told(DirectoryChanged(tenants=(ACME,)), Tick()) == ["acme"]
     bedroom.told(DirectoryChanged(forgotten=(ACME,)))
     assert bedroom.told(*[Tick()] * SCAN_EVERY) == []

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgpack
 import pytest
+from msgspec.structs import replace
 
 from actors.access import Rule
 from actors.errors import NotFound
@@ -69,9 +70,9 @@ class Desk:
     def replace(self, action: str, function: Function | None = None, **fields: Any) -> None:
         """Have an action do this from the next message on."""
         table = self.snapshot.current
-        route: Route = table.routes[action]._replace(**fields)
+        route: Route = replace(table.routes[action], **fields)
         if function is not None:
-            route = route._replace(function=function)
+            route = replace(route, function=function)
         routes = MappingProxyType({**table.routes, action: route})
         self.snapshot.current = table._replace(routes=routes)
 
@@ -79,7 +80,7 @@ class Desk:
         """Let it call these operations, to which the tenant is subscribed."""
         stated = self.snapshot.current.routes[action].action._replace(connectors=connectors)
         table = self.snapshot.current
-        route = table.routes[action]._replace(action=stated)
+        route = replace(table.routes[action], action=stated)
         self.snapshot.current = table._replace(
             routes=MappingProxyType({**table.routes, action: route})
         )
@@ -139,10 +140,10 @@ def desk(tmp_path: Path, table: RoutingTable, harness: MailboxHarness) -> Desk:
 def test_an_id_is_its_person_s_under_any_token(desk: Desk) -> None:
     """Sent again after the token was replaced it has no second effect; another person's is another."""
     first = desk.ask("marks.add", MEMBER, id_="once", text="x")
-    again = desk.ask("marks.add", MEMBER._replace(id="t_2"), id_="once", text="x")
+    again = desk.ask("marks.add", replace(MEMBER, id="t_2"), id_="once", text="x")
     assert again["meta"]["replayed"]
     assert again["result"] == first["result"]
-    other = desk.ask("marks.add", MEMBER._replace(person="p_2"), id_="once", text="x")
+    other = desk.ask("marks.add", replace(MEMBER, person="p_2"), id_="once", text="x")
     assert other["result"] != first["result"]
 
 
@@ -416,23 +417,23 @@ def owner(*areas: str, **fields: Any) -> Principal:
 def test_an_owner_needs_the_area_that_the_action_names(desk: Desk) -> None:
     """The refusal names it; the admin owner and a super admin have every one."""
     rule: Rule = desk.snapshot.current.routes["owners.only"].rule
-    desk.replace("owners.only", rule=rule._replace(area="members"))
+    desk.replace("owners.only", rule=replace(rule, area="members"))
 
     error = desk.ask("owners.only", owner("config"))["error"]
     assert error["code"] == "permission_denied"
     assert "'members'" in error["message"]
     assert desk.ask("owners.only", owner("config", "members"))["ok"]
     for role in ("admin owner", "super admin"):
-        assert desk.ask("owners.only", owner()._replace(role=role))["ok"]
+        assert desk.ask("owners.only", replace(owner(), role=role))["ok"]
 
 
 def test_an_action_of_the_admin_channel_is_run_for_those_it_admits(desk: Desk) -> None:
     """Which channel it came by is the channels' matter: none but the console hands such a one on."""
     rule: Rule = desk.snapshot.current.routes["owners.only"].rule
-    desk.replace("owners.only", rule=rule._replace(channel="admin"))
+    desk.replace("owners.only", rule=replace(rule, channel="admin"))
     assert desk.ask("owners.only", owner())["ok"]
     assert desk.ask("owners.only", MEMBER)["error"]["code"] == "permission_denied"
-    assert desk.ask("owners.only", owner()._replace(role="developer admin"))["error"]["code"] == (
+    assert desk.ask("owners.only", replace(owner(), role="developer admin"))["error"]["code"] == (
         "permission_denied"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from actors.access import AREAS
 from actors.admin.directory.store import open_directory
@@ -91,10 +92,10 @@ def test_a_token_speaks_for_its_own_person(directory: DirectoryHarness) -> None:
     """Whatever else the caller is said to be."""
     ada, one, other = directory.tenant(), directory.owner("members"), directory.owner("members")
     for forged in (
-        one._replace(role="admin owner"),
-        one._replace(person=ada.person),
-        one._replace(person=other.person),
-        one._replace(id=other.id),
+        replace(one, role="admin owner"),
+        replace(one, person=ada.person),
+        replace(one, person=other.person),
+        replace(one, id=other.id),
     ):
         assert isinstance(directory.refusal(AddMember("acme", "x", None), by=forged), Aborted)
 
@@ -169,7 +170,7 @@ def test_a_grant_on_one_tenant_is_none_on_another(directory: DirectoryHarness) -
     directory.tenant()
     directory.tenant("globex")
     admin = directory.super_admin("globex")
-    error = directory.refusal(AddMember("acme", "x", None), by=admin._replace(tenant="acme"))
+    error = directory.refusal(AddMember("acme", "x", None), by=replace(admin, tenant="acme"))
     assert isinstance(error, Aborted)
 
 
