@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,24 +28,27 @@ class Child:
         self,
         *arguments: object,
         program: Sequence[str] = ("-m", "actors"),
-        before: Callable[[], None] | None = None,
+        most_files: tuple[int, int] | None = None,
+        forks: ForkServer | None = None,
         **settings: object,
     ) -> None:
-        """`before` runs in the child before Python does: for limits of resources.
+        """`most_files` are its soft and hard limit of open files.
 
-        It is forked from a process with the engine imported, if it can be.
+        It is forked from a process with the engine imported: from `forks`, or from that of this run if it
+        can be.
         """
         clean = {name: each for name, each in os.environ.items() if "TENANTRY_" not in name}
         given = {f"TENANTRY_{name.upper()}": str(each) for name, each in settings.items()}
         self._log = tempfile.TemporaryFile("a+")  # noqa: SIM115 - closed in __exit__
         environment = {"TENANTRY_ENDPOINT": "tcp://127.0.0.1:*", **clean, **given}
         words = [*program, *map(str, arguments)]
+        words = words[1:] if words[0] == "-m" else words
+        request = Request(words[0], words[1:], environment, most_files)
         self.process: subprocess.Popen[str] | ForkedProcess
-        request = Request(words[1], words[2:], environment)
-        if before is None and words[0] == "-m" and request.can_be_forked:
-            self.process = fork_server().start(request, self._log.fileno())
+        if forks is not None or request.can_be_forked:
+            self.process = (forks or fork_server()).start(request, self._log.fileno())
         else:
-            self.process = self._fresh(words, environment, before)
+            self.process = self._fresh([*program, *map(str, arguments)], environment)
         self.said: list[str] = []
         """Lines of standard output before `ready`."""
 
@@ -93,12 +96,7 @@ class Child:
         self.process.communicate()
         self._log.close()
 
-    def _fresh(
-        self,
-        words: Sequence[str],
-        environment: Mapping[str, str],
-        before: Callable[[], None] | None,
-    ) -> subprocess.Popen[str]:
+    def _fresh(self, words: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, *words],
             cwd=ROOT,
@@ -106,7 +104,6 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            preexec_fn=before,
         )
 
     def _line(self) -> str:

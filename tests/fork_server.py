@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import selectors
 import signal
@@ -34,9 +35,9 @@ IMPORTED: Final = ("actors.__main__", "actors.server", "transport.gateway.__main
 """Before the first fork."""
 
 PROGRAMS: Final = frozenset(
-    {"actors", "transport.gateway", "scripts.endurance.fast_retries", "tests.killed"}
+    {"-c", "actors", "transport.gateway", "scripts.endurance.fast_retries", "tests.killed"}
 )
-"""Packages and modules that are little more than that."""
+"""Packages, modules and code that are little more than that."""
 
 SERVED: Final[list[RoutingTable]] = []
 """What the index here makes, kept: a start with it or another finds what they share imported and read."""
@@ -49,12 +50,15 @@ class Request(NamedTuple):
     """What is to be run, as by `python -m`; its working directory is that of the fork server."""
 
     program: str
+    """A module; or `-c`, with code as the first argument."""
     arguments: Sequence[str]
     environment: Mapping[str, str]
+    most_files: tuple[int, int] | None = None
+    """Its soft and hard limit of open files; None for those of the fork server."""
 
     @property
     def can_be_forked(self) -> bool:
-        """Whether its imports are those that were made, and nothing is to be done before Python starts."""
+        """Whether its imports are those that were made, and no library is to be loaded before them."""
         return self.program in PROGRAMS and "LD_PRELOAD" not in self.environment
 
 
@@ -114,12 +118,14 @@ class ForkedProcess:
 class ForkServer:
     """The process, and how to ask it for another."""
 
-    def __init__(self, folder: os.PathLike[str]) -> None:
+    def __init__(self, folder: os.PathLike[str], **environment: str) -> None:
+        """`environment` is added to that of this process: for what acts before Python starts."""
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", __name__, str(theirs.fileno())],
                 cwd=folder,
+                env={**os.environ, **environment},
                 pass_fds=[theirs.fileno()],
             )
         atexit.register(self.stop)
@@ -212,9 +218,16 @@ def run(request: Request) -> NoReturn:
     os.environ.clear()
     os.environ.update(request.environment)
     time.tzset()
-    sys.argv[1:] = request.arguments
+    if request.most_files is not None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, request.most_files)
     gc.enable()
-    runpy.run_module(request.program, run_name="__main__", alter_sys=True)
+    if request.program == "-c":
+        code, *arguments = request.arguments
+        sys.argv[:] = ["-c", *arguments]
+        exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})
+    else:
+        sys.argv[1:] = request.arguments
+        runpy.run_module(request.program, run_name="__main__", alter_sys=True)
     sys.exit()
 
 

@@ -38,7 +38,7 @@ FAILURE = 70
 
 def refused(*arguments: object, **more: object) -> str:
     """Why a server did not start: the one thing it says, beside its log."""
-    with Child(*arguments, **more) as child:  # type: ignore[arg-type]  # `before` among the settings
+    with Child(*arguments, **more) as child:  # type: ignore[arg-type]  # `most_files` among the settings
         assert child.output() == ""
         assert child.ended() == CONFIGURATION, child.log()
         lines = [line for line in child.log().splitlines() if not line.startswith("{")]
@@ -364,14 +364,11 @@ def test_more_residents_than_open_files_are_refused_with_the_most_there_can_be(
     tmp_path: Path,
 ) -> None:
     """Three files each, and what logs, sockets and the fewest connections need besides."""
-
-    def few_files() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (200, 982))
-
-    message = refused(data=tmp_path / "no", resident=101, before=few_files)
+    few = (200, 982)
+    message = refused(data=tmp_path / "no", resident=101, most_files=few)
     assert "TENANTRY_RESIDENT=101 needs 985 open files" in message
     assert "set TENANTRY_RESIDENT to 100 or less" in message
-    with Child(data=tmp_path / "yes", resident=100, before=few_files) as child:
+    with Child(data=tmp_path / "yes", resident=100, most_files=few) as child:
         child.ready()
         pid = child.process.pid
         assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (982, 982)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,28 +11,44 @@ import pytest
 
 from scripts.endurance.faults import Calls, Faults, NoCompiler
 from tests.actors.servers import INDEX
-from tests.child import Child
+from tests.child import ROOT, Child
 from tests.deadline import until
+from tests.fork_server import ForkServer
 from tests.raw_client import Map, RawClient
 
 
-class Site:
-    """One tenant's server on a disk that fails as planned; a context manager for the one that runs."""
+class Disk:
+    """One that fails as planned, and a process on it of which servers are forked."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.data = folder / "data"
-        self.data.mkdir()
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        self.root.mkdir()
         try:
-            self.faults = Faults(folder / "disk", self.data)
+            self.faults = Faults(folder / "disk", self.root)
         except NoCompiler as missing:
             pytest.skip(str(missing))
-        for name, value in self.faults.environment().items():
-            monkeypatch.setenv(name, value)
+        self.forks = ForkServer(ROOT, **self.faults.environment())
+
+    def close(self) -> None:
+        """End that process."""
+        self.forks.stop()
+        self.faults.close()
+
+
+class Site:
+    """One tenant's server on a disk; a context manager for the one that runs."""
+
+    def __init__(self, disk: Disk, data: Path) -> None:
+        self.data = data
+        self.data.mkdir()
+        self.faults = disk.faults
+        self.faults.keep()
         self.token = ""
+        self._forks = disk.forks
 
     def start(self) -> Child:
         """A server on what is there."""
-        return Child("--tenant", "acme", data=self.data, registry=INDEX)
+        return Child("--tenant", "acme", data=self.data, registry=INDEX, forks=self._forks)
 
     def ready(self, child: Child) -> str:
         """Its endpoint; keeps the token of its first start."""
@@ -57,12 +74,21 @@ class Site:
         return {"tenant": "acme", "token": self.token}
 
 
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """On a disk that is sound at first."""
-    found = Site(tmp_path, monkeypatch)
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disk]:
+    """One for a module's tests."""
+    found = Disk(tmp_path_factory.mktemp("disk"))
     yield found
-    found.faults.close()
+    found.close()
+
+
+@pytest.fixture
+def site(disk: Disk) -> Iterator[Site]:
+    """On the disk, which is sound at first and empty."""
+    data = disk.root / "data"
+    yield Site(disk, data)
+    disk.faults.mend()
+    shutil.rmtree(data)
 
 
 def test_what_was_written_and_not_synced_is_not_acknowledged_and_reads_go_on(site: Site) -> None:
