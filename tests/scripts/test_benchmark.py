@@ -90,6 +90,7 @@ def test_a_short_run_measures_every_peer_in_every_cell(tmp_path: Path) -> None:
     assert not list(work.iterdir())
 
 
+@pytest.mark.usefixtures("forked_servers")
 def test_growth_is_measured_on_as_many_as_it_says(tmp_path: Path) -> None:
     """What grew is counted in the server's files, and every call was answered."""
     sizes = growth.Sizes(registered=[], awake=[1, 2], contacts=[2, 1003], messages=5)

@@ -11,14 +11,12 @@ from collections import Counter
 from contextlib import closing
 from itertools import count, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgpack
 import psutil
 import pytest
 
-from scripts.benchmark import child
-from scripts.benchmark.child import Command, Process
 from scripts.benchmark.peers import HERE
 from scripts.endurance import verdict as files
 from scripts.endurance.connection import NoReply
@@ -45,8 +43,8 @@ from scripts.endurance.trials.passivation import Touch, wrong_row
 from scripts.endurance.trials.swap import FIRST, ServedPeriod
 from scripts.endurance.trials.swap import judge as judge_versions
 from scripts.endurance.verdict import Ledger, Report, judge
-from tests.child import fork_server
-from tests.fork_server import Request
+
+pytestmark = pytest.mark.usefixtures("forked_servers")
 
 KILL = kill.FULL._replace(rounds=2, tenants=2, seconds=0.3, within=60.0)
 BLOCKED = blocked.FULL._replace(
@@ -78,20 +76,6 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-@pytest.fixture(autouse=True)
-def forked_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Servers that a trial in this process starts are forked from one with the engine imported."""
-
-    def launch(command: Command, errors: IO[str]) -> Process:
-        request = Request(command.module, command.arguments, command.environment)
-        if request.can_be_forked:
-            return fork_server().start(request, errors.fileno())
-        return fresh(command, errors)
-
-    fresh = child.launch
-    monkeypatch.setattr(child, "launch", launch)
 
 
 @pytest.fixture
