@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import boto3
 import httpx2
-from moto.server import ThreadedMotoServer
 
 KEYS = {"bucket": "files", "access_key": "AKACME", "secret_key": "s3cret/of+acme="}
 
@@ -16,6 +14,8 @@ KEYS = {"bucket": "files", "access_key": "AKACME", "secret_key": "s3cret/of+acme
 @contextmanager
 def bucket() -> Iterator[dict[str, Any]]:
     """The settings of a tenant to whom it belongs."""
+    from moto.server import ThreadedMotoServer  # half a second, of each worker
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -27,6 +27,8 @@ def bucket() -> Iterator[dict[str, Any]]:
 
 def stored(settings: dict[str, Any]) -> list[str]:
     """The keys of the bucket, as another client of the service sees them."""
+    import boto3
+
     client = boto3.client(
         "s3",
         endpoint_url=settings["endpoint"],

@@ -17,15 +17,16 @@ from actors.admin.directory.connector_settings import (
     visible_settings,
 )
 from actors.errors import InvalidArgument
+from actors.index.parser import read_index
 from actors.log.redaction import UNKNOWN
 from actors.profiles import deep_freeze
 from actors.schema.schema import Schema
-from tests.actors.admin.directory_harness import table
+from tests.actors.admin.directory_harness import SECRETS_INDEX
 
 NEEDLE = "hunter2-XYZZY"
 
-MAIL = table().connectors["mail"].settings
-WEBHOOK = table().connectors["webhook"].settings
+CONNECTORS = read_index(SECRETS_INDEX).connectors
+MAIL, WEBHOOK = (CONNECTORS[name].settings for name in ("mail", "webhook"))
 
 KEPT: dict[str, Any] = deep_freeze({"host": "mail.example.com", "password": NEEDLE})
 
