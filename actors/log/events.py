@@ -184,7 +184,7 @@ def log_to_standard_error() -> Events:
     events = Events(readable=sys.stderr.isatty())
     structlog.configure(
         processors=events.processors(),
-        logger_factory=structlog.PrintLoggerFactory(NonBlockingStderr()),  # type: ignore[arg-type]  # write and flush are all it uses
+        logger_factory=structlog.WriteLoggerFactory(NonBlockingStderr()),  # type: ignore[arg-type]  # write and flush are all it uses
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[ToStructlog()], level=logging.WARNING)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -292,6 +294,22 @@ def test_an_error_log_that_does_not_keep_up_loses_and_is_told_so(desk: Desk) -> 
     assert lost["event"].startswith("4 records lost between 2027-01-15T08:00:00.250Z and ")
     assert (lost["lost"], lost["level"]) == (4, "error")
     assert len(desk.lines()) == 8
+
+
+def test_a_line_and_its_end_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is printed beside them, as `ready` on a terminal, cannot come between."""
+    reading, writing = os.pipe2(os.O_DIRECT)  # a reader gets each write by itself
+    before = structlog.get_config()
+    with os.fdopen(reading, "rb", buffering=0) as reader, os.fdopen(writing, "w") as file:
+        monkeypatch.setattr(sys, "stderr", file)
+        try:
+            module.log_to_standard_error()
+            structlog.get_logger().warning("is whole")
+        finally:
+            structlog.configure(**before)
+        written = reader.read(10_000)
+    assert b"is whole" in written
+    assert written.endswith(b"\n")
 
 
 def test_people_get_lines_to_read() -> None:
