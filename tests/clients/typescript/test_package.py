@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 
@@ -65,12 +65,32 @@ def compiled(tsc: Path, *arguments: str | Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=120).stdout
 
 
-@pytest.fixture(scope="module")
-def built(tsc: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+class Package(NamedTuple):
+    """What npm packs, and how."""
+
+    dist: Path
     """The client as JavaScript with declarations."""
-    into = tmp_path_factory.mktemp("dist")
-    assert compiled(tsc, "--project", PACKAGE, "--outDir", into) == ""
-    return into
+    files: frozenset[str]
+    """Paths in the package."""
+
+
+@pytest.fixture(scope="module")
+def package(tsc: Path, tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """The client, compiled as npm does it before it packs; a complaint of the compiler fails it."""
+    assert tsc.is_file()
+    copy = tmp_path_factory.mktemp("npm") / "package"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
+    (copy / "node_modules").symlink_to(PACKAGE / "node_modules")
+    done = subprocess.run(["npm", "pack", "--json"], cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (packed,) = json.loads(done.stdout[done.stdout.index("[\n") :])
+    return Package(copy / "dist", frozenset(each["path"] for each in packed["files"]))
+
+
+@pytest.fixture(scope="module")
+def built(package: Package) -> Path:
+    """The client as JavaScript with declarations."""
+    return package.dist
 
 
 def test_the_examples_files_are_what_the_compiler_makes(built: Path) -> None:
@@ -124,17 +144,9 @@ def test_methods_call_their_actions(built: Path) -> None:
     ]
 
 
-def test_npm_packs_what_a_user_needs(tsc: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "package"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("node_modules", "dist"))
-    (copy / "node_modules").symlink_to(PACKAGE / "node_modules")
-    done = subprocess.run(
-        ["npm", "pack", "--json"], cwd=copy, capture_output=True, text=True, check=True
-    )
-    packed: list[dict[str, Any]] = json.loads(done.stdout[done.stdout.index("[\n") :])
-    files = {each["path"] for each in packed[0]["files"]}
-    assert files >= {"package.json", "README.md", "dist/client.js", "dist/client.d.ts"}
-    assert not any(each.startswith(("src", "node_modules")) for each in files)
+def test_npm_packs_what_a_user_needs(package: Package) -> None:
+    assert package.files >= {"package.json", "README.md", "dist/client.js", "dist/client.d.ts"}
+    assert not any(each.startswith(("src", "node_modules")) for each in package.files)
 
 
 def test_the_package_depends_on_nothing_and_names_no_registry() -> None:
