@@ -140,20 +140,12 @@ def require_free(plan: Plan, out: Path) -> None:
 
 
 def write(plan: Plan, out: Path) -> Path:
-    """Write the bundle, wholly or not at all."""
-    from actors.host.disk import sync
+    """Write the bundle, wholly or not at all; ReleaseProblem."""
     from scripts.releasing.bundle import packed
+    from scripts.releasing.files import write_whole
 
-    content, file = packed(plan.manifest, plan.files), out / plan.manifest.file
-    out.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".new")
-    try:
-        draft.write_bytes(content)
-        sync(draft)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
-    sync(out)
+    file = out / plan.manifest.file
+    write_whole(file, packed(plan.manifest, plan.files))
     return file
 
 

@@ -80,6 +80,7 @@ def require_extra() -> None:
 
 def begin(given: argparse.Namespace) -> Lines:
     """Make the repository; the keys root, targets and online have to be there."""
+    from scripts.releasing.files import write_whole
     from scripts.releasing.publish.keys import OWN, PUBLIC, read_public, read_roles
 
     own = {name: read_public(given.keys / f"{name}{PUBLIC}") for name in OWN}
@@ -88,7 +89,7 @@ def begin(given: argparse.Namespace) -> Lines:
         for name, role in read_roles(given.keys).items()
     }
     root, place = given.keys / "root.json", repository(given, make=True)
-    root.write_bytes(place.begin_root(own))
+    write_whole(root, place.begin_root(own))
     place.begin(roles)
     yield f"began {place_of(given)}"
     for name, (role, _) in roles.items():

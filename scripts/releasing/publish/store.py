@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path, PurePosixPath
 
 import obstore
@@ -10,6 +12,9 @@ from obstore.store import LocalStore, ObjectStore, from_url
 
 from actors.host.disk import sync
 from scripts.releasing.problem import ReleaseProblem
+
+_OS_ERROR = re.compile(r"[(\[](os error|Errno) (?P<number>[0-9]+)[)\]]")
+"""Of the system, as obstore and Python word it."""
 
 
 class Missing(Exception):
@@ -34,7 +39,8 @@ class Store:
             self._store: ObjectStore = _opened(place, self._folder, make)
         except (BaseError, ValueError, OSError) as error:
             raise ReleaseProblem(
-                f"{place} cannot be used as a repository: {_text(error)}"
+                f"{place} cannot be used as a repository: {_text(error)}: mend that, then give the same "
+                "command again"
             ) from None
 
     def get(self, path: str) -> bytes:
@@ -44,7 +50,7 @@ class Store:
         except (NotFoundError, FileNotFoundError):
             raise Missing(path) from None
         except (BaseError, OSError) as error:
-            raise self._problem(path, error) from None
+            raise self._problem(path, "read", error) from None
 
     def create(self, path: str, content: bytes) -> None:
         """Write a new file; Taken if there is one with other content."""
@@ -58,7 +64,7 @@ class Store:
                     "release list, then do it again"
                 ) from None
         except (BaseError, OSError) as error:
-            raise self._problem(path, error) from None
+            raise self._problem(path, "written", error) from None
 
     def put(self, path: str, content: bytes) -> None:
         """Write or replace a file; ReleaseProblem."""
@@ -66,7 +72,7 @@ class Store:
             obstore.put(self._store, path, content)
             self._sync(path)
         except (BaseError, OSError) as error:
-            raise self._problem(path, error) from None
+            raise self._problem(path, "written", error) from None
 
     def remove(self, path: str) -> None:
         """Remove a file, if it is there; ReleaseProblem."""
@@ -75,7 +81,7 @@ class Store:
         except (NotFoundError, FileNotFoundError):
             return
         except (BaseError, OSError) as error:
-            raise self._problem(path, error) from None
+            raise self._problem(path, "removed", error) from None
 
     def _sync(self, path: str) -> None:
         """Of a folder: the file, and the names that lead to it."""
@@ -84,8 +90,11 @@ class Store:
         for each in (PurePosixPath(path), *PurePosixPath(path).parents):
             sync(self._folder / each)
 
-    def _problem(self, path: str, error: Exception) -> ReleaseProblem:
-        return ReleaseProblem(f"{self.place}/{path}: {_text(error)}")
+    def _problem(self, path: str, done: str, error: Exception) -> ReleaseProblem:
+        return ReleaseProblem(
+            f"{self.place}/{path} could not be {done}: {_text(error)}: mend that, then give the same command "
+            "again"
+        )
 
 
 def _opened(place: str, folder: Path | None, make: bool) -> ObjectStore:
@@ -97,6 +106,8 @@ def _opened(place: str, folder: Path | None, make: bool) -> ObjectStore:
 
 
 def _text(error: Exception) -> str:
-    """The first line: obstore shows the whole request below it."""
+    """The system's own words, if it has refused; else the first line: obstore shows the request below it."""
     lines = str(error).strip().splitlines()
+    if (refused := _OS_ERROR.search(lines[0] if lines else "")) is not None:
+        return os.strerror(int(refused["number"]))
     return lines[0] if lines else type(error).__name__

@@ -43,8 +43,13 @@ class Company:
 
     def run(self, *words: str, key: tuple[str, ...] = ()) -> int:
         """The exit status of a command with these keys."""
+        return main(self.arguments(*words, key=key))
+
+    def arguments(self, *words: str, key: tuple[str, ...] = ()) -> list[str]:
+        """What a command is given; `{keys}` in its words is the folder of the keys."""
         given = [f"--key={self.keys / name}.secret.pem" for name in key]
-        return main([words[0], *given, "--repository", self.place, *words[1:]])
+        named = [word.format(keys=self.keys) for word in words[1:]]
+        return [words[0], *given, "--repository", self.place, *named]
 
     def verifier(self, environment: str = LIVE) -> Verifier:
         """What the server of an environment verifies with."""

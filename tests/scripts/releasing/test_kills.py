@@ -1,85 +1,87 @@
-"""Builds and publications that are killed: given again they end, and none is ever half there."""
+"""Builds and publications, cut short at each of their effects on files: by `kill -9`, or by a full disk.
+
+Given again they end, and nothing is ever half there. `EACH` has all commands that write, and effects.py
+counts what they do to files below Python, so that no effect is left out.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import signal
+import argparse
+import errno
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from scripts.releasing.build.command import main as build_main
 from scripts.releasing.bundle import unpacked
 from scripts.releasing.problem import ReleaseProblem
-from scripts.releasing.publish.store import Store
-from tests.child import Child
-from tests.killed import Point
+from scripts.releasing.publish.command import make_parser
 from tests.scripts.releasing.company import LIVE, Company, three_bundles
-from tests.scripts.releasing.knife import Effects, Killed, Knife
+from tests.scripts.releasing.effects import KILLED, Effects, Ended
 from tests.scripts.releasing.shop import Shop
+
+BUILD, RELEASE = "scripts.releasing.build.command", "scripts.releasing.publish.command"
 
 FILE, DRAFT = "shop-1.tenantry.zip", "shop-1.tenantry.new"
 
-WRITTEN, SYNCED, REPLACED = (
-    "pathlib:Path.write_bytes",
-    "actors.host.disk:sync",
-    "pathlib:Path.replace",
-)
+KEYS, BUNDLE = "{keys}", "the second release"
+"""In the words of a command: the folder with the company's keys, and a file."""
 
-OF_A_PUBLICATION: Effects = (
-    *((Store, name) for name in ("create", "put", "remove")),
-    (Path, "write_bytes"),
-)
+FULL = os.strerror(errno.ENOSPC)
 
 ONE, TWO, THREE = ((f"hosted-live-{number}", "online") for number in (1, 2, 3))
 
 
+@pytest.fixture(scope="module")
+def effects(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Effects]:
+    """What runs commands, and cuts them short."""
+    with Effects(tmp_path_factory.mktemp("effects")) as found:
+        yield found
+
+
 class TestABuild:
-    """One file, which is there as a whole or not at all."""
+    """One file, which is there as a whole or not at all; a draft is no bundle."""
 
     @pytest.fixture
-    def words(self, tmp_path: Path) -> list[str]:
-        """Of the command."""
-        shop = Shop(tmp_path / "shop")
+    def words(self, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+        """Of the command, up to the folder it writes to."""
+        shop = Shop(tmp_path_factory.mktemp("building") / "shop")
         (shop.root / "tests" / "test_orders_place_2.py").unlink()
-        place = ["--registry", str(shop.index), "--out", str(tmp_path / "dist")]
-        return ["orders.place@2", "--for", "hosted-test", "--name", "shop", "--untested", *place]
+        named = ["orders.place@2", "--for", "hosted-test", "--name", "shop", "--untested"]
+        return [*named, "--registry", str(shop.index), "--out"]
 
-    @pytest.mark.parametrize(
-        ("target", "match", "is_after", "is_there"),
-        [
-            *((WRITTEN, DRAFT, is_after, False) for is_after in (False, True)),
-            *((SYNCED, DRAFT, is_after, False) for is_after in (False, True)),
-            *((REPLACED, DRAFT, is_after, is_after) for is_after in (False, True)),
-            *((SYNCED, "dist'", is_after, True) for is_after in (False, True)),
-        ],
-    )
-    def test_killed_anywhere_it_is_whole_or_not_there_and_the_next_one_makes_it(
-        self,
-        words: list[str],
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        target: str,
-        match: str,
-        is_after: bool,
-        is_there: bool,
+    @pytest.mark.parametrize("error", [0, errno.ENOSPC], ids=["killed", "disk full"])
+    def test_cut_short_anywhere_it_is_whole_or_not_there_and_the_next_one_makes_it(
+        self, words: list[str], tmp_path: Path, effects: Effects, error: int
     ) -> None:
-        point = Point(target, is_after, match, program="scripts.releasing.build.command")
-        monkeypatch.setenv(*point.environment.popitem())
-        with Child(*words, program=("-m", "tests.killed")) as child:
-            assert child.ended() == -signal.SIGKILL, child.log()
-        bundles = list((tmp_path / "dist").glob("*.zip"))
-        assert [each.name for each in bundles] == [FILE] * is_there
-        for each in bundles:
-            unpacked(each.read_bytes(), each.name)
-        assert build_main(words) == 0
-        self.require_built(tmp_path / "dist")
+        effects.prepare(BUILD, *words[:-1])
+        whole = effects.run(BUILD, *words, tmp_path / "0" / "dist", below=tmp_path)
+        assert whole.status == 0, whole.errors
+        left = {}
+        for at in whole.points():
+            folder = tmp_path / str(at) / "dist"
+            ended = effects.run(BUILD, *words, folder, below=tmp_path, at=at, error=error)
+            for each in folder.glob("*.zip"):
+                unpacked(each.read_bytes(), each.name)
+            if error:
+                assert ended.status == 1
+                assert f"{folder / FILE} could not be written: {FULL}: mend that" in ended.errors
+                assert not (folder / DRAFT).exists()
+            else:
+                assert ended.status == KILLED
+            left[frozenset(each.name for each in folder.glob("*"))] = folder
+        assert set(left) <= {frozenset(), frozenset({DRAFT}), frozenset({FILE})}
+        for folder in left.values():
+            assert build_main([*words, str(folder)]) == 0
+            self.require_built(folder)
 
     def test_half_a_draft_is_written_anew(self, words: list[str], tmp_path: Path) -> None:
         (tmp_path / "dist").mkdir()
         (tmp_path / "dist" / DRAFT).write_bytes(b"half")
-        assert build_main(words) == 0
+        assert build_main([*words, str(tmp_path / "dist")]) == 0
         self.require_built(tmp_path / "dist")
 
     def require_built(self, folder: Path) -> None:
@@ -95,9 +97,18 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def company(tmp_path_factory: pytest.TempPathFactory, bundles: list[Path]) -> Company:
+def unbegun(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    """There are keys, and no repository."""
+    return Company(tmp_path_factory.mktemp("unbegun")).make_keys()
+
+
+@pytest.fixture(scope="module")
+def company(
+    unbegun: Company, tmp_path_factory: pytest.TempPathFactory, bundles: list[Path]
+) -> Company:
     """The first release is published."""
-    company = Company(tmp_path_factory.mktemp("company")).begin()
+    company = unbegun.copy(tmp_path_factory.mktemp("company") / "company")
+    assert begin(company) == 0
     company.publish(bundles[0])
     return company
 
@@ -112,103 +123,140 @@ def signing(
     return signing
 
 
+@pytest.fixture(scope="module")
+def signed(
+    company: Company, tmp_path_factory: pytest.TempPathFactory, bundles: list[Path]
+) -> Company:
+    """The second one has its signatures, and waits for the online key."""
+    signed = company.copy(tmp_path_factory.mktemp("signed") / "company")
+    keys = ("hosted-live-1", "hosted-live-2")
+    assert signed.run("publish", str(bundles[1]), key=keys) == 0
+    return signed
+
+
+class Case(NamedTuple):
+    """One command that writes to a repository."""
+
+    start: str
+    """The fixture with the company that it begins with."""
+    words: tuple[str, ...]
+    key: tuple[str, ...]
+    before: str
+    after: str
+    """What a server is told is the newest release."""
+
+
+EACH = {
+    "begin": Case("unbegun", ("begin", "--keys", KEYS), (), "nothing", "nothing"),
+    "publish": Case("company", ("publish", BUNDLE), ONE, "shop-1", "shop-1"),
+    "publish with all keys": Case(
+        "company", ("publish", BUNDLE), (*ONE, "hosted-live-2"), "shop-1", "shop-2"
+    ),
+    "sign": Case("signing", ("sign", LIVE), TWO, "shop-1", "shop-2"),
+    "sign anew": Case("company", ("sign", LIVE), (*ONE, "hosted-live-2"), "shop-1", "shop-1"),
+    "drop": Case("signing", ("drop", LIVE), (), "shop-1", "shop-1"),
+    "refresh": Case("signed", ("refresh",), ("root", "targets", "online"), "shop-1", "shop-2"),
+    "revoke": Case(
+        "company", ("revoke", LIVE, "hosted-live-2"), ("targets", "online"), "shop-1", "refused"
+    ),
+}
+
+
 class TestAPublication:
-    """Killed before and after each file that it writes: what is published always verifies, and it goes on."""
+    """What a server verifies is what was there before, or after; the same command again makes it that."""
 
     @pytest.fixture
-    def cut(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cut:
-        """Does something once for each of its effects, in a company of its own, and is killed there."""
+    def cut(self, tmp_path: Path, effects: Effects) -> Cut:
+        """Runs a command once for each of its effects, in a company of its own, and cuts it short there."""
 
-        def cut(start: Company, act: Callable[[Company], object]) -> Iterator[Company]:
-            for at in range(100):
-                company = start.copy(tmp_path / str(at))
-                knife = Knife(monkeypatch, at, OF_A_PUBLICATION)
-                with contextlib.suppress(Killed), knife:
-                    act(company)
-                yield company
-                if not knife.has_cut:
-                    assert at > 3, "it has no effect"
-                    return
+        def cut(
+            start: Company, words: Words, key: Words, error: int = 0
+        ) -> Iterator[tuple[Company, Ended]]:
+            def run(name: str, at: int) -> tuple[Company, Ended]:
+                company = start.copy(tmp_path / name)
+                given = company.arguments(*words, key=key)
+                ended = effects.run(RELEASE, *given, below=company.folder, at=at, error=error)
+                return company, ended
+
+            _, whole = run("whole", 0)
+            assert whole.status == 0, whole.errors
+            for at in whole.points():
+                yield run(str(at), at)
 
         return cut
 
-    def test_a_repository_is_begun(self, cut: Cut, tmp_path: Path, bundles: list[Path]) -> None:
-        start = Company(tmp_path / "start").make_keys()
-        for company in cut(start, begin):
-            is_there = (Path(company.place) / "metadata" / "timestamp.json").exists()
-            assert begin(company) == is_there
-            company.publish(bundles[0])
-            assert newest(company) == "shop-1"
+    @pytest.mark.parametrize("error", [0, errno.ENOSPC], ids=["killed", "disk full"])
+    @pytest.mark.parametrize("case", EACH.values(), ids=EACH)
+    def test_each_command_is_cut_short(
+        self,
+        cut: Cut,
+        case: Case,
+        error: int,
+        bundles: list[Path],
+        request: pytest.FixtureRequest,
+    ) -> None:
+        start: Company = request.getfixturevalue(case.start)
+        words = tuple(str(bundles[1]) if each == BUNDLE else each for each in case.words)
+        found = set()
+        for company, ended in cut(start, words, case.key, error):
+            found.add(seen(company))
+            if error and ended.status:
+                assert ended.status == 1
+                assert f"{company.folder}" in ended.errors
+                assert f": {FULL}: mend that, then give the same command again" in ended.errors
+                assert not list(company.folder.rglob("*#*"))
+            else:
+                assert ended.status == (0 if error else KILLED)
+            assert company.run(*words, key=case.key) in {0, 1}
+            assert seen(company) == case.after
+            if not error and case.words[0] != "sign":
+                assert company.run("drop", LIVE) == 0
+                assert company.run("publish", str(bundles[2]), key=(*ONE, "hosted-live-3")) == 0
+                assert seen(company) == "shop-3"
+        assert found <= {case.before, case.after}
+        assert case.before in found or case.words[0] == "drop"
+
+    def test_no_command_that_writes_is_left_out(self) -> None:
+        (commands,) = (
+            each.choices
+            for each in make_parser()._actions
+            if isinstance(each, argparse._SubParsersAction)
+        )
+        assert set(commands) == {case.words[0] for case in EACH.values()} | {"list", "verify"}
 
     def test_a_repository_that_was_begun_with_other_keys_is_left_alone(
-        self, cut: Cut, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, cut: Cut, unbegun: Company, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        start = Company(tmp_path / "start").make_keys()
-        _, company, *_ = cut(start, begin)
+        company = next(
+            each
+            for each, ended in cut(unbegun, ("begin", "--keys", KEYS), ())
+            if ended.trace[-1].startswith("write releases/metadata/timestamp.json")
+        )
         other = Company(tmp_path / "other", company.place).make_keys()
         assert begin(other) == 1
         assert "was begun with other keys" in capsys.readouterr().err
 
-    def test_a_release_is_added(self, cut: Cut, company: Company, bundles: list[Path]) -> None:
-        def add(company: Company) -> int:
-            return company.run("publish", str(bundles[1]), key=ONE)
-
-        for each in cut(company, add):
-            assert newest(each) == "shop-1"
-            waits = (Path(each.place) / "pending" / f"{LIVE}.json").exists()
-            assert add(each) == waits
-            assert each.run("sign", LIVE, key=TWO) == 0
-            assert newest(each) == "shop-2"
-
-    @pytest.mark.parametrize("key", [TWO, THREE], ids=["the same", "another"])
-    def test_one_is_signed_and_then_again_with_a_key(
-        self, cut: Cut, signing: Company, bundles: list[Path], key: tuple[str, ...]
+    def test_one_is_signed_and_then_by_another(
+        self, cut: Cut, signing: Company, bundles: list[Path]
     ) -> None:
-        found = set()
-        for company in cut(signing, sign):
-            found.add(newest(company))
-            assert company.run("sign", LIVE, key=key) == 0
-            assert newest(company) == "shop-2"
+        for company, _ in cut(signing, ("sign", LIVE), TWO):
+            assert company.run("sign", LIVE, key=THREE) == 0
+            assert seen(company) == "shop-2"
             company.publish(bundles[2])
-            assert newest(company) == "shop-3"
-        assert found == {"shop-1", "shop-2"}
+            assert seen(company) == "shop-3"
 
     def test_one_is_signed_and_then_dropped(
         self, cut: Cut, signing: Company, bundles: list[Path]
     ) -> None:
-        for company in cut(signing, sign):
-            before = newest(company)
+        for company, _ in cut(signing, ("sign", LIVE), TWO):
+            before = seen(company)
             assert company.run("drop", LIVE) == 0
-            assert newest(company) == before
-            company.publish(bundles[2])
-            assert newest(company) == "shop-3"
-
-    def test_a_refresh_publishes_what_is_signed(
-        self, cut: Cut, company: Company, tmp_path: Path, bundles: list[Path]
-    ) -> None:
-        start = company.copy(tmp_path / "start")
-        keys = ("hosted-live-1", "hosted-live-2")
-        assert start.run("publish", str(bundles[1]), key=keys) == 0
-        for each in cut(start, refresh):
-            assert newest(each) in {"shop-1", "shop-2"}
-            assert refresh(each) == 0
-            assert newest(each) == "shop-2"
-
-    def test_a_key_is_revoked(self, cut: Cut, company: Company) -> None:
-        def revoke(company: Company) -> int:
-            return company.run("revoke", LIVE, "hosted-live-2", key=("targets", "online"))
-
-        for each in cut(company, revoke):
-            with contextlib.suppress(ReleaseProblem):
-                assert newest(each) == "shop-1"
-            revoke(each)
-            with pytest.raises(ReleaseProblem, match="whose key was revoked"):
-                newest(each)
-            assert each.run("sign", LIVE, key=("hosted-live-3", *ONE)) == 0
-            assert newest(each) == "shop-1"
+            assert seen(company) == before
 
 
-Cut = Callable[[Company, Callable[[Company], object]], Iterator[Company]]
+Words = tuple[str, ...]
+
+Cut = Callable[..., Iterator[tuple[Company, Ended]]]
 
 
 def begin(company: Company) -> int:
@@ -216,18 +264,11 @@ def begin(company: Company) -> int:
     return company.run("begin", "--keys", str(company.keys))
 
 
-def sign(company: Company) -> int:
-    """Sign with the second key."""
-    return company.run("sign", LIVE, key=TWO)
-
-
-def refresh(company: Company) -> int:
-    """Sign all that runs out."""
-    return company.run("refresh", key=("root", "targets", "online"))
-
-
-def newest(company: Company) -> str:
-    """The newest release, fetched and verified as a server does that has seen what was there before."""
-    release = company.verifier().newest()
-    company.fetch(release)
+def seen(company: Company) -> str:
+    """What a server that has seen what was there before is told: the newest release, which it can fetch."""
+    try:
+        release = company.verifier().newest()
+        company.fetch(release)
+    except ReleaseProblem as problem:
+        return "refused" if "was revoked" in str(problem) else "nothing"
     return release
