@@ -37,6 +37,7 @@ COMMANDS: Final = (
     "scripts.releasing.publish.verifier",
     "scripts.releasing.deploy.command",
     "scripts.releasing.deploy.rollback",
+    "scripts.releasing.deploy.releases",
     "scripts.releasing.deploy.procedure",
     "scripts.releasing.build.plan",
 )

@@ -13,11 +13,13 @@ from scripts.releasing.deploy.place import Server
 Effects = Sequence[tuple[object, str]]
 """Functions that change something, by where they are looked up."""
 
+OF_THE_SERVER: Effects = ((Server, "call"),)
+
 OF_A_DEPLOY: Effects = (
     (procedure, "write_journal"),
     (procedure, "write_record"),
     (procedure, "switch"),
-    (Server, "call"),
+    *OF_THE_SERVER,
 )
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import errno
-import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -20,13 +18,13 @@ from scripts.releasing.build.plan import planned
 from scripts.releasing.bundle import Bundle, packed
 from scripts.releasing.deploy import procedure, staging
 from scripts.releasing.deploy.command import bundle_of, main, releases_main, rollback_main
-from scripts.releasing.deploy.procedure import TakenBack, Unsettled
+from scripts.releasing.deploy.procedure import TakenBack
 from scripts.releasing.deploy.watch import LEAST_REQUESTS, Figures, compared
 from scripts.releasing.problem import ReleaseProblem
 from scripts.releasing.publish.command import main as release_main
 from tests.child import Child
 from tests.raw_client import RawClient
-from tests.scripts.releasing.knife import Killed, Knife
+from tests.scripts.releasing.knife import OF_THE_SERVER, Killed, Knife
 from tests.scripts.releasing.pilot import FAILING, SLOW, Pilot, endpoint_of, price
 from transport.client import Client
 from transport.errors import CallError
@@ -105,11 +103,7 @@ class TestOnARunningServer:
         self.step_one_that_needs_what_is_not_installed_is_refused(pilot)
         self.step_two_at_once_are_refused(pilot, capsys)
         with monkeypatch.context() as patch:
-            self.step_a_full_disk_changes_nothing(pilot, client, patch)
-        with monkeypatch.context() as patch:
-            self.step_a_disk_that_is_full_in_the_middle_takes_it_back_at_once_or_when_there_is_room(
-                pilot, client, patch
-            )
+            self.step_too_full_a_disk_is_refused(pilot, client, patch)
         for does in ("deploy", "rollback"):
             with monkeypatch.context() as patch:
                 self.step_cut_short_anywhere_it_is_wholly_before_or_wholly_after(
@@ -210,47 +204,26 @@ class TestOnARunningServer:
             assert main(["--to", "pilot", "--registry", str(pilot.shop.index), "x"]) == 1
         assert "another deploy to pilot is under way" in capsys.readouterr().err
 
-    def step_a_full_disk_changes_nothing(
+    def step_too_full_a_disk_is_refused(
         self, pilot: Pilot, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert pilot.last is not None
         monkeypatch.setattr(staging, "free_bytes", lambda _: 1_000_000)
         with pytest.raises(ReleaseProblem, match="has 1 MB left"):
             pilot.deploy(pilot.last)
-        monkeypatch.undo()
-        monkeypatch.setattr(staging, "_write", full)
-        with pytest.raises(ReleaseProblem, match="No space left on device"):
-            pilot.deploy(pilot.last)
-        assert [each.name for each in pilot.place.releases.glob("*3*")] == []
-        monkeypatch.undo()
-        monkeypatch.setattr(procedure, "write_journal", full_for(1, "staged"))
-        with pytest.raises(ReleaseProblem, match=r"journal of shop-3 .* so nothing was changed"):
-            pilot.deploy(pilot.last)
         assert price(client) == 1000
-
-    def step_a_disk_that_is_full_in_the_middle_takes_it_back_at_once_or_when_there_is_room(
-        self, pilot: Pilot, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        assert pilot.last is not None
-        for lasts, error in ((1, TakenBack), (10, Unsettled)):
-            monkeypatch.setattr(procedure, "write_journal", full_for(lasts, "switched"))
-            with pytest.raises(error, match="No space left on device"):
-                pilot.deploy(pilot.last)
-            monkeypatch.undo()
-            pilot.recover()
-            assert whole(pilot, client) == ("2", None, 1000)
 
     def step_cut_short_anywhere_it_is_wholly_before_or_wholly_after(
         self, pilot: Pilot, client: Client, monkeypatch: pytest.MonkeyPatch, does: str
     ) -> None:
-        """Before each of its effects: what it writes, and what it asks the server to do."""
+        """Before all that it asks the server to do; test_deploy_kills.py has what it does to files."""
         bundle = pilot.last
         assert bundle is not None
         seen = set()
         for at in range(0, 100, 2):
             if does == "rollback" and current(pilot.data) == "2":
                 pilot.deploy(bundle)
-            knife = Knife(monkeypatch, at)
+            knife = Knife(monkeypatch, at, OF_THE_SERVER)
             with contextlib.suppress(Killed), knife:
                 if does == "deploy":
                     pilot.deploy(bundle)
@@ -266,7 +239,7 @@ class TestOnARunningServer:
             if not knife.has_cut:
                 break
         assert not knife.has_cut
-        assert at > 15
+        assert at > 10
         assert seen == {("2", None, 1000), ("3", "release", 1500)}
 
     def step_a_version_that_fails_takes_its_release_back_by_itself(
@@ -442,19 +415,6 @@ def killed_at(step: str) -> Callable[..., None]:
     return write
 
 
-def full_for(times: int, step: str) -> Callable[..., None]:
-    """A journal that the disk has no room for, so many times from a step on."""
-    left = [times]
-
-    def write(data: Path, journal: Mapping[str, Any]) -> None:
-        if left[0] and (journal["step"] == step or left[0] < times):
-            left[0] -= 1
-            full()
-        write_journal(data, journal)
-
-    return write
-
-
 def fail(pilot: Pilot, client: Client, developer: RawClient) -> None:
     """Have calls fail, often enough, while the Registry has much else to do."""
     token = (pilot.data / "admin.token").read_text().strip()
@@ -476,8 +436,3 @@ def planned_without(pilot: Pilot, sequence: int) -> Bundle:
     plan = planned(request._replace(name="shop", sequence=sequence))
     kept = tuple(each for each in plan.manifest.versions if each.version == 1)
     return Bundle(plan.manifest._replace(versions=kept), plan.files, "")
-
-
-def full(*_: object) -> None:
-    """As a disk answers that is full."""
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "registry.toml")
