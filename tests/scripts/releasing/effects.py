@@ -43,6 +43,9 @@ COMMANDS: Final = (
 )
 """Imported before the first fork."""
 
+TAKE_ROOM: Final = ("create ", "write ", "mkdir ", "link ", "symlink ")
+"""Effects that a full disk refuses."""
+
 KILLED: Final = -signal.SIGKILL
 
 
@@ -56,13 +59,17 @@ class Ended(NamedTuple):
     trace: tuple[str, ...]
     """Its effects, such as `rename metadata/timestamp.json`, by path below the folder."""
 
-    def points(self) -> list[int]:
-        """The numbers of the effects before which files are as before no other: a sync changes none."""
+    def points(self, error: int = 0) -> list[int]:
+        """The numbers of effects to be cut at: those before which files are as before no other.
+
+        With an error, those that take room.
+        """
         assert self.trace
+        pairs = enumerate(zip(("", *self.trace), self.trace, strict=False), start=1)
         return [
             number
-            for number, before in enumerate(("", *self.trace[:-1]), start=1)
-            if not before.startswith("sync ")
+            for number, (before, each) in pairs
+            if (each.startswith(TAKE_ROOM) if error else not before.startswith("sync "))
         ]
 
 

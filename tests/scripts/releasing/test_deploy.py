@@ -240,7 +240,8 @@ class TestOnARunningServer:
                 break
         assert not knife.has_cut
         assert at > 10
-        assert seen == {("2", None, 1000), ("3", "release", 1500)}
+        after = set() if does == "rollback" else {("3", "release", 1500)}
+        assert seen == {("2", None, 1000)} | after
 
     def step_a_version_that_fails_takes_its_release_back_by_itself(
         self, pilot: Pilot, client: Client

@@ -113,6 +113,8 @@ def commands(pilot: Pilot, child: Child, effects: Effects, file: Path) -> Comman
     return Commands(pilot, effects, file)
 
 
+pytestmark = pytest.mark.timeout(300)
+
 ERRORS = pytest.mark.parametrize("error", [0, errno.ENOSPC], ids=["killed", "disk full"])
 
 
@@ -127,7 +129,7 @@ def test_while_a_release_is_laid_out_nothing_has_changed_and_the_next_deploy_doe
     assert (deployed.status, whole(commands.pilot, client)) == (0, AFTER), deployed.errors
     assert commands.rollback().status == 0
     ends = max(at for at, each in enumerate(deployed.trace, 1) if "release/.2.new/" in each)
-    for at in deployed.points():
+    for at in deployed.points(error):
         shutil.rmtree(folder, ignore_errors=True)
         if at <= ends:
             require_cut(commands.deploy(at, error), error, {REFUSED})
@@ -139,7 +141,6 @@ def test_while_a_release_is_laid_out_nothing_has_changed_and_the_next_deploy_doe
 
 
 @ERRORS
-@pytest.mark.timeout(300)
 def test_a_deploy_cut_short_anywhere_is_wholly_before_or_wholly_after(
     commands: Commands, client: Client, error: int
 ) -> None:
@@ -147,7 +148,7 @@ def test_a_deploy_cut_short_anywhere_is_wholly_before_or_wholly_after(
     commands.serve("1")
     deployed = commands.deploy()
     assert deployed.status == 0, deployed.errors
-    for at in deployed.points():
+    for at in deployed.points(error):
         commands.serve("1")
         ended = commands.deploy(at, error)
         require_cut(ended, error, {REFUSED, WENT_BACK, UNSETTLED})
