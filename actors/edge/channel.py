@@ -201,7 +201,11 @@ class Channel(Actor):
         ends = time.monotonic() + TURN_SECONDS
         try:
             while mail and not self.actor_stopped.is_set():
-                self._handle(mail[0])
+                message = mail[0]
+                if type(message) is Frame:  # as most are, and the common way to a handler is long
+                    self._frame(message)
+                else:
+                    self._handle(message)
                 mail.popleft()
                 if time.monotonic() > ends and mail and type(mail[0]) is Frame:
                     break
@@ -302,8 +306,9 @@ class Channel(Actor):
     # To the network
 
     def _send(self, message: Replies) -> None:
+        send = self.mailbox.socket.send
         for peer, body in message.frames:
-            self._reply(peer, body)
+            send(peer.routing_id, [b"", body] if peer.delimited else [body])
 
     def _reply(self, peer: Peer, body: bytes) -> None:
         self.mailbox.socket.send(peer.routing_id, [b"", body] if peer.delimited else [body])

@@ -116,7 +116,7 @@ class FieldScreen:
     def _is_flat_harmless(self, params: Mapping[str, Any]) -> bool:
         """As `_are_harmless`; nearly every message comes this way."""
         for kind, names in self._names.items():
-            texts = [each for name in names if (each := params.get(name)).__class__ is str]
+            texts = [each for each in map(params.get, names) if each.__class__ is str]
             if texts and not self._screener.is_harmless(kind, texts):
                 return False
         return True

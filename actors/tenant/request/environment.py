@@ -72,7 +72,7 @@ class TenantEnvironment:
 
         Raises Unimplemented if there is no such action.
         """
-        route = self.table.find(action, caller)
+        route = self.table.routes.get(action) or self.table.find(action, caller)
         if action in self.profile.tests:
             route = self.table.testers.get(action, route)
         detector = route.detector

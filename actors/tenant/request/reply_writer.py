@@ -36,16 +36,16 @@ class ReplyWriter:
 
         Raises EncodeError if no reply can hold the result, and the driver's errors if it cannot be stored.
         """
-        work, digest = outcome.work, outcome.digest
+        work, digest, began = outcome.work, outcome.digest, outcome.began
         if outcome.refusal is not None:
             return self.refuse(outcome)
         if outcome.stored is not None:
             return self._repeat(outcome, outcome.stored)
         body = self.encode(outcome)
-        if digest is not None:
-            self._stored_replies.add(work, digest, body)
-        began, wrote = outcome.began, digest is not None
-        return HeldReply(work, body, wrote, outcome.route, None, began, time.monotonic())
+        if digest is None:
+            return HeldReply(work, body, False, outcome.route, None, began, time.monotonic())
+        self._stored_replies.add(work, digest, body)
+        return HeldReply(work, body, True, outcome.route, None, began, time.monotonic())
 
     def encode(self, outcome: Outcome) -> bytes:
         """Return the reply to a success. Raises EncodeError."""

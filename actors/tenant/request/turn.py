@@ -25,6 +25,9 @@ from transport.message import INTERNAL, NOT_SUBSCRIBED, Refusal
 MOST_CAREFUL_TURNS: Final = 256
 """Turns with savepoints, at the most, until one is tried without."""
 
+OFFER_SECONDS: Final = 0.0005
+"""Seconds after which a turn looks whether others wait to compute; a look takes about 1 µs."""
+
 MADE_ONCE: Final = frozenset({INTERNAL, NOT_SUBSCRIBED})
 """Codes of refusals that are not made again when the turn is: they were logged, or a function worded them."""
 
@@ -134,14 +137,17 @@ class Turn:
         handle, conclude = unit_of_work.handler.handle, unit_of_work.conclude
         offer = unit_of_work.compute.offer
         pending: list[HeldReply] = []
-        now = time.monotonic()
+        now = offered = time.monotonic()
+        offer()
         for at, message in enumerate(self._mail):
             is_plain = type(message) is TenantRequest  # nearly all are, and a call for each costs
             if not (is_plain or is_request(message)) or (
                 pending and now > self._ends and at > self._reached
             ):
                 break
-            offer()
+            if now - offered > OFFER_SECONDS:
+                offered = now
+                offer()
             runs.at = at
             answer = settled.get(at)
             if answer is None:
