@@ -24,6 +24,8 @@ def describe_changes(old: Index, new: Index) -> tuple[str, ...]:
 
 def text_difference(old: Index, new_text: str) -> str:
     """Return the differences in the format of `diff -u`."""
+    if new_text == old.text:
+        return ""
     lines = difflib.unified_diff(
         old.text.splitlines(keepends=True),
         new_text.splitlines(keepends=True),

@@ -19,7 +19,8 @@ from actors.host.disk import os_error_text
 from actors.host.files import write_private
 from actors.host.released import released_index
 from actors.index.entries import MUTABLE, Action, Connector, Index, Version
-from actors.index.parser import parse_version, read_served_index
+from actors.index.parser import parse_version
+from actors.registry.index_file import IndexFile
 from actors.registry.registry_file import (
     Unsettled,
     digest_of,
@@ -53,9 +54,9 @@ class StatesPlace(NamedTuple):
     """States that are served; empty for those that the index states."""
     testers: frozenset[str] = frozenset()
 
-    def read(self) -> Index:
+    def read(self, file: IndexFile) -> Index:
         """Return the index; raises IndexProblem."""
-        index = read_served_index(self.registry)
+        index = file.read(self.registry)
         if not self.serves or self.name not in index.environments:
             return index
         usual = index.environments[self.name]
@@ -68,10 +69,11 @@ class StatesInIndex:
 
     def __init__(self, place: StatesPlace) -> None:
         self._place = place
+        self._index_file = IndexFile()
 
     def read(self) -> Index:
         """Return the index with each version as it stands here; raises IndexProblem."""
-        return self._place.read()
+        return self._place.read(self._index_file)
 
     def notes(self) -> list[str]:
         """Return what the file states and this environment does not heed, in sentences."""
@@ -134,7 +136,7 @@ class StatesWithData(StatesInIndex):
         """The index as it is written: that of the release which was deployed to the data, if one was."""
         released = released_index(self._data)
         place = self._place if released is None else self._place._replace(registry=released)
-        return place.read()
+        return place.read(self._index_file)
 
     def begin(self) -> Index:
         """Return the index that a server starts with; what it sees for the first time is kept.
