@@ -162,7 +162,7 @@ def cell_of(value: Any, *, shorten: bool) -> str:
         text = f"{value:.3f}".rstrip("0").rstrip(".")
     else:
         text = "" if value is None else json.dumps(value)
-    return safe_text(" ".join(text.split())).plain
+    return printable(" ".join(text.split()))
 
 
 def _item(value: Any, *, shorten: bool) -> str:
@@ -229,5 +229,13 @@ def _space(widths: Iterable[int]) -> int:
 
 def safe_text(words: str, style: str = "") -> Text:
     """Return the text with line breaks and tabs kept and other control characters escaped."""
-    shown = (char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in words)
-    return Text("".join(shown), style)
+    return Text(printable(words), style)
+
+
+def printable(words: str) -> str:
+    """Return the same as a string."""
+    if words.isprintable():
+        return words
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else repr(char)[1:-1] for char in words
+    )

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from scripts.cli.console.aliases import ABOUT_TENANT
 from scripts.cli.console.catalog import TENANT_LEVELS
+from scripts.cli.console.confirmation import EXPECTED, takes_digest
 from scripts.cli.entry import Entry, kind_of
 from scripts.cli.params import set_path
 from scripts.web.web_request import Form
@@ -73,7 +74,10 @@ def params_of(entry: Entry, form: Form) -> dict[str, Any]:
 
 
 def _leaves(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+    """Return each param that is asked for; the digest of what was shown goes along by itself."""
     for name, schema in entry.properties.items():
+        if name == EXPECTED and takes_digest(entry):
+            continue
         inner = schema.get("properties")
         if not inner:
             yield name, schema, name in entry.required

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
@@ -12,7 +13,7 @@ from urllib.parse import quote, urlencode
 from jinja2 import ChainableUndefined, Environment, FileSystemLoader
 from markupsafe import Markup
 
-from scripts.cli.tables import SHORT_ID, Column, columns_of, flatten, has_value, safe_text
+from scripts.cli.tables import SHORT_ID, cell_of, columns_of, flatten, has_value, printable
 
 HERE: Final = Path(__file__).parent
 
@@ -25,6 +26,9 @@ NONE: Final = "–"
 KIB: Final = 1024
 
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+
+AROUND: Final = timedelta(hours=1)
+"""Of a line, for a link to its request: of other days no file is read."""
 
 LINKS: Final[Mapping[str, str]] = {
     "tenant": "/tenants/{}",
@@ -78,6 +82,7 @@ def make_environment() -> Environment:
     )
     made.filters |= {
         "time": time_of,
+        "around": around,
         "segment": lambda text: quote(str(text), safe=""),
         "facts": facts_of,
         "table": table_of,
@@ -102,7 +107,7 @@ def shown(value: Any) -> Any:
         return f"{value:,.3f}".rstrip("0").rstrip(".")
     if isinstance(value, int):
         return f"{value:,}"
-    return safe_text(value).plain if isinstance(value, str) else value
+    return printable(value) if isinstance(value, str) else value
 
 
 def bytes_of(value: Any) -> Any:
@@ -127,10 +132,21 @@ def time_of(value: Any) -> Any:
     return Markup('<time datetime="{}">{}</time>').format(value, text)
 
 
+def around(value: Any) -> dict[str, str]:
+    """Return the hours around a line in which the others of its request are looked for first."""
+    if not isinstance(value, str) or not TIME.fullmatch(value):
+        return {}
+    at = datetime.fromisoformat(value).astimezone(UTC)
+    since, until = ((at + hours).strftime("%Y-%m-%dT%H:%M:%SZ") for hours in (-AROUND, AROUND))
+    return {"since": since, "until": until}
+
+
 def facts_of(value: Mapping[str, Any]) -> list[tuple[str, Cell]]:
     """Return each value of a map that has one, maps within it by dotted names."""
     return [
-        (name, _cell(name, each, _text(each))) for name, each in flatten(value) if has_value(each)
+        (name, _cell(name, each, cell_of(each, shorten=False)))
+        for name, each in flatten(value)
+        if has_value(each)
     ]
 
 
@@ -183,8 +199,3 @@ def _cell(name: str, value: Any, text: str) -> Cell:
         text = text[:SHORT_ID]
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return Cell(text, link_of(name, value), is_number)
-
-
-def _text(value: Any) -> str:
-    column: Column = columns_of([{"value": value}], shorten=False)[0]
-    return column.cells[0]

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from scripts.cli.console.grammar import Call
 from scripts.cli.console.output import Output
 from scripts.cli.console.statuses import CHANGED, DONE, UNCONFIRMED
+from scripts.cli.entry import Entry
 from transport.errors import CallError
 from transport.message import ABORTED, INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED
 
@@ -234,7 +235,7 @@ async def look(call: Call, read: Read) -> Preview:
 
 async def _digest_of_server(call: Call, read: Read) -> str | None:
     """Return the server's digest; None if the action takes none, or the caller may not ask: it says why."""
-    if "pattern" not in call.entry.properties.get(EXPECTED, {}):
+    if not takes_digest(call.entry):
         return None
     params = {"action": call.entry.name, "params": call.params}
     try:
@@ -243,6 +244,11 @@ async def _digest_of_server(call: Call, read: Read) -> str | None:
         if error.code in (INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED):
             return None
         raise
+
+
+def takes_digest(entry: Entry) -> bool:
+    """Return whether `expected` is a digest; that of a move is a state."""
+    return "pattern" in entry.properties.get(EXPECTED, {})
 
 
 def is_changed(error: CallError) -> bool:

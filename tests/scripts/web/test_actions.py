@@ -68,6 +68,7 @@ def test_the_server_is_given_the_digest_of_what_was_shown(
     admin: Person, people: People, shop: str
 ) -> None:
     """So that it refuses what changes between the dashboard's look and the change; its record has it."""
+    assert "p.expected" not in admin.page("/actions/tenants.suspend")
     form = asked(admin, shop)
     assert admin.send("/actions/tenants.suspend", confirm=shop, **form).status_code == 200
     records = people.call(people.admin, "audit.list", shop, action="tenants.suspend")["records"]
