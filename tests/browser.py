@@ -182,11 +182,14 @@ class Browser:
         self.command("Network.emulateNetworkConditions", offline=is_offline, **conditions)
 
     def look(self, width: int, height: int, scheme: str) -> None:
-        """Take a size, and light or dark colours."""
+        """Take a size, and light or dark colours, and wait until the page is drawn with them."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.command("Emulation.setDeviceMetricsOverride", **size)
         colours = {"name": "prefers-color-scheme", "value": scheme}
         self.command("Emulation.setEmulatedMedia", features=[colours])
+        self.run(
+            "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
+        )
 
     def picture(self) -> bytes:
         """A PNG of what is seen."""

@@ -75,8 +75,13 @@ async def audit(visit: Visit) -> Document:
 
 
 async def check(visit: Visit) -> Document:
-    """Check the chain of records from the first on: a part of the audit's page, which may take long."""
+    """Check the chain of records from the first on, which may take long.
+
+    A page of its own; with `?part=1` what the audit's page shows of it.
+    """
     found = await visit.caller.panel("audit.verify", visit.request.params("head"))
+    if "part" not in visit.request.query:
+        return visit.page("audit_checked.html", check=found)
     return Document(visit.html("audit_check.html", check=found).encode())
 
 

@@ -16,7 +16,27 @@ class Chart {
   }
 
   size() {
-    return { width: Math.max(200, this.place.clientWidth), height: 180 };
+    const isFull = this.place.parentElement.classList.contains("full");
+    const height = isFull ? Math.max(180, innerHeight - 130) : 180;
+    return { width: Math.max(200, this.place.clientWidth), height };
+  }
+
+  // Enlarged by its button or a click into it, small again by the same or by Escape.
+  enlargeable() {
+    const figure = this.place.parentElement;
+    const button = figure.querySelector("button");
+    const toggle = (isFull) => {
+      figure.classList.toggle("full", isFull);
+      button.setAttribute("aria-expanded", isFull);
+      button.textContent = isFull ? "Close" : "Enlarge";
+      this.plot.setSize(this.size());
+    };
+    button.addEventListener("click", () => toggle(!figure.classList.contains("full")));
+    this.place.addEventListener("dblclick", (event) => event.stopPropagation(), true);
+    this.place.addEventListener("click", () => { if (!figure.classList.contains("full")) { toggle(true); button.focus(); } });
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && figure.classList.contains("full")) toggle(false); });
+    addEventListener("resize", () => this.plot.setSize(this.size()));
+    return this;
   }
 
   draw() {
@@ -40,8 +60,8 @@ class Chart {
 }
 
 function follow(live) {
-  const rates = new Chart(document.getElementById("rates"), ["messages", "errors"]);
-  const latencies = new Chart(document.getElementById("latencies"), ["p50", "p99"]);
+  const rates = new Chart(document.getElementById("rates"), ["messages", "errors"]).enlargeable();
+  const latencies = new Chart(document.getElementById("latencies"), ["p50", "p99"]).enlargeable();
   const state = document.getElementById("live-state");
   const words = state.textContent;
   let last = null;

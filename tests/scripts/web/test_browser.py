@@ -80,6 +80,21 @@ def test_an_error_leads_by_a_link_to_its_story(
     assert admin.run("document.querySelectorAll('.story img').length") == 0
 
 
+def test_a_chart_is_enlarged_by_its_button_and_by_a_click_and_closed_by_escape(
+    admin: Browser, dashboard: Dashboard
+) -> None:
+    admin.open(f"{dashboard.address}/")
+    admin.until("!!document.querySelector('#rates canvas')")
+    height = "document.querySelector('#rates canvas').clientHeight"
+    small = admin.run(height)
+    for opened in ("#rates", "[aria-controls=rates]"):
+        admin.run(f"document.querySelector('{opened}').click()")
+        admin.until(f"{height} > 2 * {small}")
+        admin.run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))")
+        admin.until(f"{height} === {small}")
+    assert admin.errors == []
+
+
 def test_the_check_of_the_chain_comes_after_the_page(admin: Browser, dashboard: Dashboard) -> None:
     admin.open(f"{dashboard.address}/audit?verify=1")
     admin.until("document.getElementById('check').innerText.includes('as they were written')")

@@ -209,9 +209,13 @@ def test_the_audit_shows_what_was_done_and_that_its_records_are_whole(
     people.call(people.admin, "limits.set", "acme", mailbox=321)
     assert "limits.set" in text_of(admin.page("/audit?tenant=acme&action=limits.set"))
     asked = admin.page("/audit?verify=1")
-    assert "records are being read and checked" in text_of(asked)
-    assert 'hx-get="/audit/check"' in asked
-    assert "records are as they were written" in text_of(admin.page("/audit/check"))
+    assert "records are read and checked" in text_of(asked)
+    assert 'hx-get="/audit/check?part=1"' in asked
+    assert admin.page("/audit/check?part=1").lstrip().startswith("<p")
+    assert 'href="/audit/check"' in asked, "without scripts a link leads to the check"
+    checked = admin.page("/audit/check")
+    assert "records are as they were written" in text_of(checked)
+    assert "<nav" in checked
     elsewhere = admin.page(f"/audit/check?head={'0' * 63}1")
     assert "no record has the hash" in text_of(elsewhere)
 
