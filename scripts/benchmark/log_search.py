@@ -9,6 +9,7 @@ its oldest, a middle and its newest day, for one that is not there, for a text, 
 from __future__ import annotations
 
 import argparse
+import math
 import secrets
 import statistics
 import sys
@@ -78,29 +79,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def write_week(directory: Path, lines: int) -> Week:
-    """Through the log's own format and files; all days but the last are compressed."""
+def write_week(directory: Path, lines: int, begun: int = BEGUN, until: float = math.inf) -> Week:
+    """Through the log's own format and files, from a midnight on; all days but the last are compressed.
+
+    The last day may end before its midnight, at `until`.
+    """
     files, formatter = DayFiles(directory, UTC, DAYS), Formatter(UTC)
     each, written = lines // DAYS, 0
     traces: list[str] = []
     for day in range(DAYS):
-        for batch in batches(day, each):
+        first = begun + day * DAY_SECONDS
+        for number, batch in enumerate(batches(first, each, min(DAY_SECONDS, until - first))):
             packed = [(line.at, formatter.format("acme", line)) for line in batch]
             files.append(packed)
             written += sum(len(text) + 1 for _, text in packed)
-            if len(traces) == day and batch[-1].at >= BEGUN + (day + 0.5) * DAY_SECONDS:
+            if number == each // BATCH // 2:
                 traces.append(batch[-1].trace_id)
-    files.rotate(BEGUN + (DAYS - 0.5) * DAY_SECONDS)
+    files.rotate(first)
     files.close()
     return Week(each * DAYS, written, traces)
 
 
-def batches(day: int, lines: int) -> Iterator[list[Line]]:
-    """A day's lines, spread over it."""
-    begun = BEGUN + day * DAY_SECONDS
+def batches(begun: int, lines: int, seconds: float) -> Iterator[list[Line]]:
+    """Lines spread over so many seconds from `begun` on."""
     for first in range(0, lines, BATCH):
         numbers = range(first, min(first + BATCH, lines))
-        yield [line_at(begun + number * DAY_SECONDS / lines, number) for number in numbers]
+        yield [line_at(begun + number * seconds / lines, number) for number in numbers]
 
 
 def line_at(at: float, number: int) -> Line:

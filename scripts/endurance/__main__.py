@@ -27,10 +27,12 @@ from scripts.endurance.trials import (
     migrate,
     openapi,
     outbox_kill,
+    pages,
     passivation,
     siege,
     swap,
     syncs,
+    watched,
 )
 from scripts.endurance.verdict import Report
 
@@ -50,6 +52,8 @@ TRIALS: dict[str, ModuleType] = {
     "siege": siege,
     "browsers": browsers,
     "intent": intent,
+    "pages": pages,
+    "watched": watched,
 }
 """Trials by their command names."""
 INTERRUPTED = 130

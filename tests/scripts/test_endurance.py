@@ -35,9 +35,11 @@ from scripts.endurance.trials import (
     memory,
     migrate,
     outbox_kill,
+    pages,
     siege,
     swap,
     syncs,
+    watched,
 )
 from scripts.endurance.trials.passivation import Touch, wrong_row
 from scripts.endurance.trials.swap import FIRST, ServedPeriod
@@ -59,6 +61,8 @@ SIEGE = siege.FULL._replace(seconds=2.0, least_ms=60_000.0, shapes="leave,deaf,h
 BROWSERS = browsers.FULL._replace(
     idle=20, busy=5, pause=0.05, flood=1, seconds=0.3, least_ms=60_000.0
 )
+PAGES = pages.FULL._replace(tenants=30, functions=20, lines=700, looks=1, milliseconds=60_000.0)
+WATCHED = watched.FULL._replace(pairs=1, seconds=0.3, settle=0.1, share=1e6)
 INTENT = intent.FULL._replace(calm=0.2, slow="30ms", rate=50.0, least_ms=60_000.0)
 FAILING = failing_version.FULL._replace(trials=1, messages=200, tenants=6, in_flight=32)
 
@@ -173,6 +177,25 @@ def test_pages_and_a_flood_without_a_token_leave_another_client_served(tmp_path:
     said = "\n".join(report.lines())
     assert not report.broken, said
     assert "20 idle and 5 busy WebSockets" in said
+
+
+@pytest.mark.timeout(180)
+def test_each_page_and_command_answers_when_there_is_much_to_show(short_path: Path) -> None:
+    report = pages.run(PAGES, short_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert "owner: /tenants/full/log" in said
+    assert "console: trace" in said
+
+
+@pytest.mark.timeout(180)
+def test_both_dashboards_watch_while_adds_are_measured(short_path: Path) -> None:
+    report = watched.run(WATCHED, short_path, quietly)
+
+    said = "\n".join(report.lines())
+    assert not report.broken, said
+    assert "watching costs" in said
 
 
 def test_attackers_get_little_and_others_notice_nothing(short_path: Path) -> None:
