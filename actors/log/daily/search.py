@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from actors.log.audit.chain import is_moment, presentable, readable
 from actors.log.daily.blocks import (
@@ -25,11 +26,9 @@ from actors.log.daily.blocks import (
     parse_cursor,
 )
 from actors.log.daily.content import SeekableText
+from actors.log.daily.hours import AT, hours_of
 from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
 from transport.fit import fit_map
-
-AT = b'{"at":"'
-"""How lines begin whose first member is the time."""
 
 Record = dict[str, Any]
 
@@ -44,8 +43,10 @@ class LineSpan(NamedTuple):
 class LogFilter:
     """What one SearchLogs says of lines."""
 
-    def __init__(self, ask: SearchLogs) -> None:
+    def __init__(self, ask: SearchLogs, zone: ZoneInfo | None) -> None:
+        """`zone` is that of the lines' times; None where their first member is another."""
         self._ask = ask
+        self._hours = hours_of(ask.since, ask.until, zone)
         self._text = None if ask.text is None else _Text(ask.text)
         self._since = -math.inf if ask.since is None else ask.since
         self._until = math.inf if ask.until is None else ask.until
@@ -53,6 +54,8 @@ class LogFilter:
 
     def spans(self, block: Block, *, backwards: bool) -> Iterator[LineSpan]:
         """The lines that may be asked for, in this order; none that is asked for is left out."""
+        if self._hours is not None and self._hours.are_not_in(block.text):
+            return iter(())
         text = block.text.lower() if self._is_folded else block.text
         if self._needle not in text:
             return iter(())
@@ -192,7 +195,7 @@ class Search:
         self._clock = clock
         self._before = parse_cursor("before", ask.before)
         self._after = parse_cursor("after", ask.after)
-        self._filter = LogFilter(ask)
+        self._filter = LogFilter(ask, catalogue.zone)
         self._lines: list[Record] = []
         self._room = PAGE_BYTES
         self._next: Cursor | None = None
