@@ -70,7 +70,7 @@ class Guide:
         """Print the form of one command, its params and an example."""
         alias = alias or next(iter(words_for(entry.name)), None)
         self._output.text(safe_text(usage(entry, alias), "bold"))
-        self._output.text(safe_text(entry.summary))
+        self._output.prose(entry.summary)
         self._output.pairs((f"  {name}", said) for name, said in param_lines(entry))
         for name in SECONDS_OF:
             if name in entry.properties:

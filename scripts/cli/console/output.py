@@ -58,6 +58,10 @@ class Output:
         """Print a line of a result."""
         self._out.print(text, soft_wrap=True)
 
+    def prose(self, words: str) -> None:
+        """Print a sentence, on a terminal in lines that end between words."""
+        self._out.print(safe_text(words), soft_wrap=not self.is_terminal)
+
     def value(self, value: Any) -> None:
         """Print JSON on one line."""
         self._out.print(Text(inert(json.dumps(value, ensure_ascii=False))), soft_wrap=True)
