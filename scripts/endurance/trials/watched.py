@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import termios
@@ -30,6 +31,10 @@ PATIENCE: Final = 60.0
 """Seconds until a dashboard has to show something."""
 COLUMNS: Final = 120
 ROWS: Final = 40
+
+ESCAPE: Final = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+PROMPT: Final = re.compile(rb"leaves.* as .*>", re.DOTALL)
+"""The console's first line, and its prompt: from here on it reads what is typed."""
 
 
 class Plan(NamedTuple):
@@ -238,7 +243,7 @@ class Screen:
             except OSError:  # the console has ended
                 return
             seen = (seen + more)[-(1 << 16) :]
-            if not is_typed and b"lists the commands" in seen:
+            if not is_typed and PROMPT.search(ESCAPE.sub(b"", seen)):
                 is_typed = True
                 os.write(self._screen, b"dashboard\r")
             self.shows |= b" a second" in seen
