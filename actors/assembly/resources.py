@@ -10,7 +10,14 @@ from actors.admin.directory.store import has_encrypted_settings, prepare_directo
 from actors.admin.rollout.start import read_start
 from actors.admin.secrets import find_keys
 from actors.host.clocks import retention_clock
-from actors.host.process import bound, connection_bounds, limit_memory, lock_data, unlock_data
+from actors.host.process import (
+    bound,
+    connection_bounds,
+    limit_memory,
+    lock_data,
+    return_large_blocks,
+    unlock_data,
+)
 from actors.log.children import zone_of
 from actors.profiles import Profiles
 from actors.registry.snapshot import RoutingSnapshot
@@ -49,6 +56,7 @@ class Resources:
     def _prepare(self, settings: Settings) -> None:
         zone_of(settings.log_time_zone)
         limit_memory(settings.memory_bytes)
+        return_large_blocks()
         bound_caches(settings.cache_bytes)
         self._bounds = connection_bounds(settings.resident, settings.memory_bytes)
         index = states_of(settings).begin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import resource
@@ -48,6 +49,12 @@ MIN_CONNECTIONS = 64
 
 MAX_CONNECTIONS = 4096
 """Client connections at most, however many descriptors there are: all are checked many times a second."""
+
+M_MMAP_THRESHOLD = -3
+"""The parameter of mallopt(3)."""
+
+LARGE_BLOCK_BYTES = 128 * 1024
+"""Bytes of a block of memory from which on it is a mapping of its own: glibc's default at the start."""
 
 RESERVED_PART = 4
 """One part in so many of the descriptors for connections is reserved, also for outside services."""
@@ -163,6 +170,16 @@ def require_threads(most: int) -> Iterator[None]:
             f"a server needs some 25 threads, and the machine gives no more ({error}): TENANTRY_MEMORY_BYTES"
             f"={most} (--memory-bytes) may be too little, with 1.5 GB as a rule, or `ulimit -u` too low"
         ) from error
+
+
+def return_large_blocks() -> None:
+    """Have the allocator return each freed block of LARGE_BLOCK_BYTES to the system.
+
+    glibc would allocate blocks from its heaps up to the size of the largest one that was freed: what peers
+    have sent and was dropped would stay with the process, in pieces. Other allocators are left as they are.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
 
 
 def connection_bounds(resident: int, memory: int) -> Bounds:

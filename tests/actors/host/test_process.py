@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 import resource
+import subprocess
+import sys
 
 import pytest
 
@@ -76,3 +79,31 @@ def test_threads_that_cannot_be_had_are_told_with_the_setting_that_bounds_them()
         raise RuntimeError("can't start new thread")
     with pytest.raises(RuntimeError, match="another"), require_threads(600):
         raise RuntimeError("another")
+
+
+ALLOCATIONS = """
+import ctypes
+from actors.host.process import return_large_blocks
+
+LIBC = ctypes.CDLL(None)
+LIBC.malloc.restype, LIBC.malloc.argtypes, LIBC.free.argtypes = (
+    ctypes.c_void_p, [ctypes.c_size_t], [ctypes.c_void_p]
+)
+FIELDS = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in FIELDS]
+LIBC.mallinfo2.restype = Info
+
+return_large_blocks()
+LIBC.free(LIBC.malloc(1_000_000))
+before = LIBC.mallinfo2().hblks
+LIBC.malloc(1_000_000)
+print(LIBC.mallinfo2().hblks - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_what_a_peer_may_announce_is_a_mapping_that_goes_back_to_the_system() -> None:
+    """Also after another of its size was freed, which has glibc keep such blocks otherwise."""
+    ran = subprocess.run([sys.executable, "-c", ALLOCATIONS], capture_output=True, text=True)
+    assert ran.stdout == "1\n", ran.stderr
