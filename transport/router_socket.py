@@ -31,11 +31,8 @@ from transport.frames import (
 MAX_FRAMES = 256
 """Frames read from the socket in one batch, so that messages from inside do not wait."""
 
-MIN_FRAMES = 32
-"""Frames read in one batch even if many that were put back are there still."""
-
-MOST_FRAMES = 2 * MAX_FRAMES
-"""Frames that are read and not handled, at the most."""
+MIN_FRAMES = 16
+"""Frames in one batch, however few of them a turn has time for."""
 
 MAX_BYTES = 256 * 1024
 """Bytes of bodies after which a batch ends: reading them takes a few milliseconds."""
@@ -75,6 +72,7 @@ class RouterSocket:
         self._outgoing = OutgoingReplies(socket, self.counters)
         self._inside: deque[Any] = deque()
         self._read: list[Frame] = []  # frames that are read and not yet taken, or were put back
+        self._most, self._taken = MAX_FRAMES, 0  # frames of the next batch, and of the last one
         self._deferred = DeferredFrames()
         self._silence: SimpleQueue[None] = (
             SimpleQueue()
@@ -123,8 +121,12 @@ class RouterSocket:
             self._wait()
 
     def put_back(self, frames: list[Frame]) -> None:
-        """Take back frames of the last batch, in their order, that its turn had no time for."""
+        """Take back frames of the last batch, in their order, that its turn had no time for.
+
+        The next batches have fewer.
+        """
         self._read[:0] = frames
+        self._most = max(MIN_FRAMES, self._taken - len(frames))
 
     def send(self, routing_id: bytes, parts: list[bytes]) -> None:
         """Send without waiting. Replies to slow peers are queued; those to lost peers are counted."""
@@ -178,13 +180,14 @@ class RouterSocket:
 
     def _frames(self) -> list[Frame]:
         drop_closed(self._tallies, self.connections.gone)
-        left = len(self._read)
-        weight = sum([len(frame.parts[-1]) for frame in self._read])
+        left, weight = len(self._read), 0
         try:
-            self._socket.getsockopt(
-                zmq.EVENTS
-            )  # or ZeroMQ looks for further peers after each 100 messages
-            for _ in range(min(max(MAX_FRAMES - left, MIN_FRAMES), MOST_FRAMES - left)):
+            if left:
+                weight = sum([len(frame.parts[-1]) for frame in self._read])
+                self._socket.getsockopt(zmq.EVENTS)  # or it looks for peers after 100 messages only
+            else:
+                self._most = min(2 * self._most, MAX_FRAMES)
+            for _ in range(min(max(self._most - left, self._most // 2), MAX_FRAMES - left)):
                 weight += self._receive()
                 if weight >= MAX_BYTES or self._dropped >= MAX_DROPPED:
                     break
@@ -197,6 +200,7 @@ class RouterSocket:
             skip_rest(self._socket)
             raise
         frames, self._read = self._read, []
+        self._taken = len(frames)
         if self._deferred and not any(frame.is_deferred for frame in frames):
             frames += self._deferred.take(MAX_FRAMES)
         return in_turn(frames) if left or weight > HEAVY_BYTES else frames
