@@ -109,8 +109,8 @@ class RouterSocket:
 
     def receive_batch(self) -> list[Any]:
         """Wait for messages; return those from inside first, then frames, at least one in all."""
-        self._between_batches()
         while True:
+            self._between_batches()  # also while all that comes is dropped
             self._pause()
             self._outgoing.flush()
             frames = self._frames()  # read first: if it raises, messages from inside stay queued
