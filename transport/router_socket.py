@@ -81,6 +81,8 @@ class RouterSocket:
         self._asleep: deque[None] = deque()  # one element while the owner waits and wants a wakeup
         self.connections = Connections(socket, bounds)
         self._tallies: dict[bytes, Tally] = {}
+        self.is_hurried = False
+        """Whether others shall compute between two batches; the owner sets it."""
         self.has_keys = False
         """Whether any peer has come with a CURVE key."""
         self._wakeup_reader, self._wakeup_writer = sockets.socketpair()
@@ -110,7 +112,8 @@ class RouterSocket:
     def receive_batch(self) -> list[Any]:
         """Wait for messages; return those from inside first, then frames, at least one in all."""
         while True:
-            self._between_batches()  # also while all that comes is dropped
+            if self.is_hurried or self._dropped >= MAX_DROPPED:
+                self._between_batches()
             self._pause()
             self._outgoing.flush()
             frames = self._frames()  # read first: if it raises, messages from inside stay queued

@@ -91,9 +91,7 @@ class Resources:
         self.endpoint, self.admin_endpoint = endpoint_of(data), endpoint_of(admin)
         bound(self._lock, self.endpoint, self.admin_endpoint, settings.metrics_port)
         token = self.token
-        inbox = RouterSocket(
-            data, token.release, token.acquire_first, self._bounds, token.offer_once
-        )
+        inbox = RouterSocket(data, token.release, token.acquire, self._bounds, token.offer_once)
         return inbox, RouterSocket(admin)
 
     def mailbox(

@@ -56,7 +56,7 @@ LINGER_MS = 2000
 """Milliseconds that a stopping server waits for peers to read their replies."""
 
 
-TURN_SECONDS = 0.002
+TURN_SECONDS = 0.01
 """Seconds of one turn: others' messages wait for two, one to be read and one to be passed on at its end."""
 
 FLUSH_SECONDS = 60.0
@@ -162,6 +162,7 @@ class Channel(Actor):
         self._snapshot = given.snapshot
         self._limits = given.limits
         self._pages = Pages()
+        self._turn_seconds = TURN_SECONDS
         self._read_directory = given.read_directory
         self._pace = Pace(given.slowdowns)
         self._watch = IntentWatch(
@@ -193,12 +194,12 @@ class Channel(Actor):
         self.mailbox.socket.close()
 
     def handle(self, mail: deque[Any]) -> None:
-        """Handle mail for TURN_SECONDS, at least what is from inside; then send the suspicions that came up.
+        """Handle mail for as long as a turn may take, all that is from inside; then send the suspicions.
 
         Frames that are left are put back: other connections' messages may be there by now.
         """
         self.at = 0
-        ends = time.monotonic() + TURN_SECONDS
+        ends = time.monotonic() + self._turn_seconds
         try:
             while mail and not self.actor_stopped.is_set():
                 message = mail[0]

@@ -17,6 +17,7 @@ from actors.edge.allowance import UNAUTHENTICATED_SENDERS, Allowance, turned_awa
 from actors.edge.authentication import unauthenticated, unknown_tenant
 from actors.edge.channel import (
     FLUSH_SECONDS,
+    TURN_SECONDS,
     Channel,
     ChannelInputs,
     ChannelMailbox,
@@ -62,6 +63,13 @@ INVALID_COUNT = "router.invalid"
 
 TURNED_AWAY_COUNT = "router.turned_away"
 """Name of a count in the figures: messages not parsed, because their payer owed time for refusals."""
+
+
+HURRIED_TURN_SECONDS = 0.002
+"""Seconds of a turn after refusals: a flood's fill turns, and more messages for one commit are worth less."""
+
+HURRY_SECONDS = 0.1
+"""Seconds after a refusal for which turns are short, and others compute between two."""
 
 
 class RouterMailbox(ChannelMailbox):
@@ -114,6 +122,7 @@ class Router(Channel):
         self._payers = Payers(self._authenticator, given.snapshot, given.limits.body_bytes)
         self._allowance = Allowance(rates)
         self._is_charged = False
+        self._hurried_until = 0.0
         self._counted = NO_ADMISSION
         """Admission of the caller's tenant, if the last message was counted for one."""
         self._attempt_counter = AttemptCounter()
@@ -125,6 +134,8 @@ class Router(Channel):
     def handle(self, mail: deque[Any]) -> None:
         """Handle all mail before waking any tenant, so that more messages share one commit."""
         self._allowance.begin_turn()
+        is_hurried = self.mailbox.socket.is_hurried = time.monotonic() < self._hurried_until
+        self._turn_seconds = HURRIED_TURN_SECONDS if is_hurried else TURN_SECONDS
         try:
             super().handle(mail)
         finally:
@@ -146,6 +157,7 @@ class Router(Channel):
             self._read(frame, began)
         if self._is_charged:
             now = time.monotonic()
+            self._hurried_until = now + HURRY_SECONDS
             payer = self._payers.find(body) if payer is None else payer
             self._allowance.charge(payer, now - began, now)
 

@@ -10,9 +10,10 @@ The ComputeToken is the right to run Python, which one thread has at a time. Thr
 Python at once fight for the GIL at every call into SQLite and ZeroMQ; on an idle machine with two processors
 that doubled the cost of a message (docs/decisions/0004-turns-and-threads.md). So a thread acquires the token
 before it computes, and releases it before it waits for mail or for a disk. From a thread that holds the token
-for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up. Between
-two messages a thread that has had it for OFFER_AFTER offers it to those that wait: a turn of many heavy
-messages delays others by about one of them. It is handed on by a queue, as a message is.
+for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up. After a
+heavy message, and while the router refuses many, a thread that has had it for OFFER_AFTER offers it to those
+that wait: a turn of many heavy messages delays others by about one of them. It is handed on by a queue, as a
+message is.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Waiters:
 class ComputeToken:
     """The right to run Python. One token for the router and the threads of the tenants.
 
-    Of the threads that wait, the router's goes first, then those that begin a turn, then those in a turn.
+    Of the threads that wait, a router's that has offered it goes first, then those that begin a turn, then
+    those in the middle of one.
     """
 
     def __init__(self) -> None:
@@ -73,11 +75,6 @@ class ComputeToken:
         """Wait for the token, or steal it from a thread that holds it too long. No effect if held already."""
         if not self._held():
             self._acquire(self._beginning)
-
-    def acquire_first(self) -> None:
-        """Acquire before all others that wait. For the router's thread, whose turns are short."""
-        if not self._held():
-            self._acquire(self._urgent)
 
     def release(self) -> None:
         """Let another thread compute. No effect if the token was stolen, or is not held."""
@@ -239,7 +236,7 @@ class Dispatcher:
     def _work(self) -> None:
         me = threading.current_thread()
         while (mailbox := self._next()) is not None:
-            self._token.offer()
+            self._token.acquire()
             self._workers[me] = time.monotonic()
             mailbox.run()
             self._workers[me] = 0.0

@@ -25,8 +25,11 @@ from transport.message import INTERNAL, NOT_SUBSCRIBED, Refusal
 MOST_CAREFUL_TURNS: Final = 256
 """Turns with savepoints, at the most, until one is tried without."""
 
-OFFER_SECONDS: Final = 0.0005
-"""Seconds after which a turn looks whether others wait to compute; a look takes about 1 µs."""
+HEAVY_SECONDS: Final = 0.001
+"""Seconds of one request after which others that wait compute first: they would wait for many such requests.
+
+Light requests are served together: each hand-over between threads costs as much as one of them.
+"""
 
 MADE_ONCE: Final = frozenset({INTERNAL, NOT_SUBSCRIBED})
 """Codes of refusals that are not made again when the turn is: they were logged, or a function worded them."""
@@ -137,17 +140,13 @@ class Turn:
         handle, conclude = unit_of_work.handler.handle, unit_of_work.conclude
         offer = unit_of_work.compute.offer
         pending: list[HeldReply] = []
-        now = offered = time.monotonic()
-        offer()
+        now = time.monotonic()
         for at, message in enumerate(self._mail):
             is_plain = type(message) is TenantRequest  # nearly all are, and a call for each costs
             if not (is_plain or is_request(message)) or (
                 pending and now > self._ends and at > self._reached
             ):
                 break
-            if now - offered > OFFER_SECONDS:
-                offered = now
-                offer()
             runs.at = at
             answer = settled.get(at)
             if answer is None:
@@ -157,7 +156,11 @@ class Turn:
                     if not pending:
                         raise
                     break
-                now = answer.ended
+                if answer.ended - now > HEAVY_SECONDS:
+                    offer()
+                    now = time.monotonic()
+                else:
+                    now = answer.ended
                 if answer.refusal is not None and self._is_final(answer.refusal):
                     settled[at] = answer
             if not database.in_transaction:
