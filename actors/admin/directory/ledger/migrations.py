@@ -66,7 +66,7 @@ def begin(transaction: DirectoryTransaction, command: BeginRun, by: Principal) -
     if command.kind == RESTORE:
         _require_latest(transaction, command.of)
         assert command.of is not None
-        _set_state(transaction, command.of, STOPPED, TAKEN_BACK)  # what a start then serves
+        _take_back(transaction, command.of, STOPPED, TAKEN_BACK)  # what a start then serves
     changes = command.changes
     total = _count_tenants(transaction)
     transaction.run(
@@ -121,7 +121,7 @@ def end(transaction: DirectoryTransaction, command: EndRun, by: Principal) -> Re
     _set_state(transaction, row.id, command.state, command.error, transaction.now_text)
     if row.kind == RESTORE and command.state in (DONE, STOPPED):
         became = RESTORED if command.state == DONE else STOPPED
-        _set_state(transaction, row.of, became, command.error, transaction.now_text)
+        _take_back(transaction, row.of, became, command.error)
     return {}
 
 
@@ -282,6 +282,14 @@ def _set_state(
 ) -> None:
     values = {"state": state, "error": error and error[:MOST_ERROR], "ended_at": ended_at}
     transaction.run(update(migration_runs).where(runs.id == run).values(**values))
+
+
+def _take_back(transaction: DirectoryTransaction, run: int, state: str, error: str | None) -> None:
+    """Set the state of a run that is taken back; when it ended, and why it failed, stays as it was."""
+    text = error and error[:MOST_ERROR]
+    has_failed = runs.error.is_not(None) & (runs.error != TAKEN_BACK)
+    kept = case((has_failed, runs.error), else_=text)
+    transaction.run(update(migration_runs).where(runs.id == run).values(state=state, error=kept))
 
 
 def _count_tenants(transaction: DirectoryTransaction) -> int:

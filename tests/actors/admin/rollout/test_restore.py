@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.actors.admin.rollout.migrated_shop import SECOND, MigratedShop
+from tests.actors.admin.rollout.migrated_shop import PICKY, SECOND, MigratedShop
 from tests.raw_client import Map
 
 
@@ -40,6 +40,19 @@ def test_each_tenant_is_as_it_was_and_is_served(shop: MigratedShop) -> None:
         assert shop.revisions("acme") == shop.revisions("globex") == 1
     shop.server.add_tenant("initech")
     assert shop.revisions("initech") == 1
+
+
+def test_a_run_that_was_stopped_says_why_also_once_it_is_taken_back(tmp_path: Path) -> None:
+    with MigratedShop(tmp_path) as shop:
+        shop.serve()
+        shop.add_revision(PICKY)
+        digest = shop.dry_run()["digest"]
+        _, second = sorted(("acme", "globex"), key=lambda name: shop.path(name).name)
+        shop.call("marks.add", second, text="much too long a text for what is to come")
+        stopped = shop.ended(shop.ask("migrations.apply", digest=digest)["run"])
+        shop.ended(shop.ask("migrations.restore", run=stopped["run"])["run"])
+        assert shop.status(stopped["run"]) == {**stopped, "state": "restored", "done": 0}
+        assert stopped["error"]
 
 
 def test_one_that_was_written_to_since_is_named_and_none_is_put_back(shop: MigratedShop) -> None:
