@@ -34,6 +34,7 @@ LAST = (
     ),
     *(
         "sequence",
+        "taken_back_at",
         "created_at",
         "delete_after",
         "params",
@@ -111,9 +112,8 @@ def fit(rows: Sequence[Row], width: int | None) -> Fitted:
 def columns_of(rows: Sequence[Row], *, shorten: bool) -> list[Column]:
     """Return a column for each member that has a value in any row; members of members have dotted names."""
     flat = [dict(flatten(row)) for row in rows]
-    names = list(
-        dict.fromkeys(name for row in flat for name, value in row.items() if has_value(value))
-    )
+    every = dict.fromkeys(name for row in flat for name in row)
+    names = [name for name in every if any(has_value(row.get(name)) for row in flat)]
     headings = _headings(names)
     return [
         Column(name, headings[name], tuple(cell_of(row.get(name), shorten=shorten) for row in flat))

@@ -83,3 +83,13 @@ def test_versions_in_a_list_are_called_as_people_call_them() -> None:
     moved = {"kind": "function", "name": "orders.place", "version": 2, "to": "release"}
     lines = drawn([{"release": "shop-2", "versions": [moved, {**moved, "version": 3}]}], None)
     assert lines[1].split(None, 1)[1].strip() == "orders.place@2 release, orders.place@3 release"
+
+
+def test_releases_fit_80_columns_with_when_they_were_deployed_and_what_they_moved() -> None:
+    moved = {"kind": "function", "name": "orders.place", "version": 2, "to": "release"}
+    row = {"release": "shop-2", "sequence": 2, "served": True, "deployed_at": None}
+    back = {**row, "taken_back_at": RECORD["at"], "why": "it fails " * 9, "versions": [moved]}
+    lines = drawn([back, {**back, "deployed_at": RECORD["at"], "why": None}], 80)
+    assert lines[0].split() == ["release", "served", "deployed_at", "why", "versions"]
+    assert "11-29 13:28:59" in lines[2]
+    assert "orders.place@2 release" in lines[2]
