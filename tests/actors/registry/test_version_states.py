@@ -18,6 +18,18 @@ from tests.actors.servers import INDEX
 from tests.child import Child
 from tests.raw_client import RawClient
 
+PART = """
+[actions."{0}"]
+summary = "Count the parts."
+access  = "member"
+effect  = "read"
+params.properties.text = {{ type = "string", maxLength = 40 }}
+[[actions."{0}".versions]]
+version = 1
+state   = "under user test"
+code    = "parts:count"
+"""
+
 HERE: dict[str, Any] = {"environment": "hosted-live", "states": "data"}
 
 
@@ -84,13 +96,15 @@ class TestMoves:
         shop.index.write_text(older)
         assert restarted(shop) == (2, "newest")
 
-    def test_an_older_commit_from_upstream_rolls_none_of_ten_back(
+    def test_an_older_commit_from_upstream_rolls_none_of_ten_functions_back(
         self, shop: Workshop, tmp_path: Path
     ) -> None:
         """What upstream goes back to is the index's text, and not where versions stand here."""
-        for number in range(3, 12):
-            shop.write(number, "under user test")
-        commit(shop, "ten versions")
+        names = [f"part{number}.count" for number in range(10)]
+        with shop.index.open("a") as file:
+            file.writelines(map(PART.format, names))
+        (shop.index.parent / "parts.py").write_text("def count(ctx, params):\n    return {}\n")
+        commit(shop, "ten functions")
         upstream = tmp_path / "upstream"
         git(shop, "clone", "-q", "--bare", ".", str(upstream))
         git(shop, "remote", "add", "origin", str(upstream))
@@ -98,13 +112,14 @@ class TestMoves:
         shop.edit('summary = "', 'summary = "Now: ')
         commit(shop, "another summary")
         shop.serve(**HERE)
-        for number in range(2, 12):
-            shop.move(number, "release")
+        for name in names:
+            shop.ask("functions.move", function=name, version=1, to="release", why="it is wanted")
         git(shop, "fetch", "-q", "origin", branch)
         git(shop, "reset", "-q", "--hard", "FETCH_HEAD")
-        assert restarted(shop) == (11, "newest")
-        released = [each for each in shop.show()["versions"] if each["state"] == "release"]
-        assert len(released) >= 10
+        shop.serve(**HERE)
+        assert all(shop.call(name)["ok"] for name in names)
+        shown = [shop.ask("functions.show", function=name)["versions"] for name in names]
+        assert [version["state"] for (version,) in shown] == ["release"] * 10
         assert git(shop, "status", "--porcelain", "--", "*.toml", "*.py") == ""
 
     def test_states_of_today_are_taken_over(self, shop: Workshop) -> None:
