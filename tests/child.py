@@ -29,10 +29,11 @@ class Child:
         *arguments: object,
         program: Sequence[str] = ("-m", "actors"),
         most_files: tuple[int, int] | None = None,
+        ignored: Sequence[signal.Signals] = (),
         forks: ForkServer | None = None,
         **settings: object,
     ) -> None:
-        """`most_files` are its soft and hard limit of open files.
+        """`most_files` are its soft and hard limit of open files, `ignored` are signals.
 
         It is forked from a process with the engine imported: from `forks`, or from that of this run if it
         can be.
@@ -43,7 +44,7 @@ class Child:
         environment = {"TENANTRY_ENDPOINT": "tcp://127.0.0.1:*", **clean, **given}
         words = [*program, *map(str, arguments)]
         words = words[1:] if words[0] == "-m" else words
-        request = Request(words[0], words[1:], environment, most_files)
+        request = Request(words[0], words[1:], environment, most_files, ignored)
         self.process: subprocess.Popen[str] | ForkedProcess
         if forks is not None or request.can_be_forked:
             self.process = (forks or fork_server()).start(request, self._log.fileno())

@@ -31,11 +31,13 @@ from actors.routing.table import RoutingTable, built_in_part
 from actors.screening.screener import built_in_screener
 from actors.tenant.database.constants import allowed_sql
 
-IMPORTED: Final = ("actors.__main__", "actors.server", "transport.gateway.__main__")
+FLOOD: Final = "scripts.endurance.trials.memory"
+
+IMPORTED: Final = ("actors.__main__", "actors.server", "transport.gateway.__main__", FLOOD)
 """Before the first fork."""
 
 PROGRAMS: Final = frozenset(
-    {"-c", "actors", "transport.gateway", "scripts.endurance.fast_retries", "tests.killed"}
+    {"-c", "actors", "transport.gateway", "scripts.endurance.fast_retries", "tests.killed", FLOOD}
 )
 """Packages, modules and code that are little more than that."""
 
@@ -55,6 +57,8 @@ class Request(NamedTuple):
     environment: Mapping[str, str]
     most_files: tuple[int, int] | None = None
     """Its soft and hard limit of open files; None for those of the fork server."""
+    ignored: Sequence[int] = ()
+    """Signals that are ignored from its start, as under nohup."""
 
     @property
     def can_be_forked(self) -> bool:
@@ -220,6 +224,8 @@ def run(request: Request) -> NoReturn:
     time.tzset()
     if request.most_files is not None:
         resource.setrlimit(resource.RLIMIT_NOFILE, request.most_files)
+    for number in request.ignored:
+        signal.signal(number, signal.SIG_IGN)
     gc.enable()
     if request.program == "-c":
         code, *arguments = request.arguments

@@ -81,7 +81,7 @@ def test_a_hang_up_of_its_terminal_ends_it_in_order() -> None:
 
 def test_a_hang_up_that_is_ignored_stays_so(tmp_path: Path) -> None:
     """As nohup has it."""
-    ignoring = TroubleServer(tmp_path, before=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    ignoring = TroubleServer(tmp_path, ignored=[signal.SIGHUP])
     with ignoring.child:
         ignoring.send(signal.SIGHUP)
         ignoring.send(signal.SIGUSR2)
