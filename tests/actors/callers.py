@@ -109,7 +109,7 @@ class Stage:
             self._local.ask("tenants.resume", tenant)
 
     def fresh_name(self) -> str:
-        """A tenant's name that nobody has."""
+        """A tenant's name that no one has."""
         return f"made-{next(self._numbers)}"
 
     def _person(self, being: Being, tenant: str) -> str:

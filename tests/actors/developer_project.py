@@ -124,7 +124,7 @@ class Workshop:
         return entry
 
     def ask(self, action: str, tenant: str | None = None, /, **params: Any) -> Map:
-        """Ask on the admin channel, as whoever runs the process; raises the refusal."""
+        """Ask on the admin channel, as the one who runs the process; raises the refusal."""
         return self.server.system.local.ask(action, tenant, **params)
 
     def move(self, version: int, to: str, **params: Any) -> Map:

@@ -144,7 +144,7 @@ class Traced(Mailbox):
 
 
 class SupervisorHarness:
-    """The Supervisor and its guests; `close` stops them all and looks that nobody stayed behind."""
+    """The Supervisor and its guests; `close` stops them all and looks that no one stayed behind."""
 
     def __init__(
         self, cap: int = 100, idle_seconds: float = 3600.0, clock: Mailbox | None = None

@@ -76,7 +76,7 @@ def test_a_platform_level_besides_admits_both_and_no_other(platform: str, channe
 def test_a_super_admin_may_everything_through_the_admin_channel_alone(
     rule: Rule, areas: frozenset[str]
 ) -> None:
-    """Which is where his actions are written ahead; on the data channel nobody acts as one."""
+    """Which is where his actions are written ahead; on the data channel no one acts as one."""
     assert rule.admits(SUPER_ADMIN, areas, ADMIN)
 
 

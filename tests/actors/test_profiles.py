@@ -49,5 +49,5 @@ def test_a_snapshot_shows_the_names_of_settings_and_none_of_their_values() -> No
 
 
 def test_one_that_cannot_be_read_says_why() -> None:
-    """For whoever has to answer `unavailable`."""
+    """For anyone who has to answer `unavailable`."""
     assert "its key is gone" in repr(ConnectorSettings("mail", 3, problem="its key is gone"))

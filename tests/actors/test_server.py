@@ -154,7 +154,7 @@ def test_a_signal_stops_it_when_what_it_accepted_is_answered(
 
 
 def test_a_function_that_never_returns_holds_it_up_only_so_long(tmp_path: Path) -> None:
-    """TENANTRY_DRAIN_SECONDS; the status is 0 all the same. Whoever waits for it is told to ask again."""
+    """TENANTRY_DRAIN_SECONDS; the status is 0 all the same. Anyone who waits for it is told to ask again."""
     pipe = Pipe(tmp_path)
     with Child(
         "--tenant", "acme", data=tmp_path / "data", registry=INDEX, drain_seconds=0
@@ -175,7 +175,7 @@ def test_a_function_that_never_returns_holds_it_up_only_so_long(tmp_path: Path) 
 
 
 def test_it_ends_with_70_when_an_actor_it_needs_keeps_failing(tmp_path: Path) -> None:
-    """Soon enough for whoever starts it again; the log tells why."""
+    """Soon enough for the one who starts it again; the log tells why."""
     sabotage = """
 import sys
 from actors import server as program
@@ -310,7 +310,7 @@ def test_a_data_directory_that_cannot_be_one_is_refused(
 
 
 def test_a_damaged_directory_database_is_refused(tmp_path: Path, refused_here: Refused) -> None:
-    """It lists the tenants; without it nobody can be let in."""
+    """It lists the tenants; without it no one can be let in."""
     (tmp_path / "directory.db").write_bytes(b"no database" * 1000)
     message = refused_here(data=tmp_path)
     assert str(tmp_path / "directory.db") in message

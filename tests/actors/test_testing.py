@@ -1,4 +1,4 @@
-"""What whoever writes functions sees of a defect in a test of theirs."""
+"""What anyone who writes functions sees of a defect in a test of theirs."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_the_log_has_one_line_that_says_how_long_it_took(serve: Servers) -> None
 
 
 def test_a_stopping_server_gives_sleepers_their_time_and_no_more(serve: Servers) -> None:
-    """Who ends in time is answered; who does not hears what is on disk, and the next server says the same."""
+    """Who ends in time is answered; others receive what is on disk, and the next server says the same."""
     server = serve(drain_seconds=0.5)
     with RawClient(server.endpoint) as raw_client:
         short = raw_client.post(**slowly(server, seconds=0.2))

@@ -80,7 +80,7 @@ def test_the_worst_timeout_is_survived(client: JsonReq) -> None:
     ids=lambda text: text[30:70],
 )
 def test_bad_bodies_are_answered_under_their_id(server: Server, client: JsonReq, text: str) -> None:
-    """And the server is there for the next one. Large ones are read for callers that it knows."""
+    """And the server is there for the next one. Large ones are read for callers that it has let in."""
     reply = client.exchange(text.replace("TOKEN", server.tokens["acme"]).encode())
     assert reply["id"] == "r-1"
     assert reply["error"]["code"] == "invalid_argument"

@@ -68,7 +68,7 @@ FAILING = failing_version.FULL._replace(trials=1, messages=200, tenants=6, in_fl
 
 
 def quietly(_line: str) -> None:
-    """Nobody waits for these runs."""
+    """No caller waits for these runs."""
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:

@@ -11,7 +11,7 @@ from transport.nonblocking_stderr import NonBlockingStderr
 
 
 def test_a_line_that_can_be_written_is(tmp_path: Path) -> None:
-    """At once, as whoever reads a pipe expects."""
+    """At once, as the one who reads a pipe expects."""
     with (tmp_path / "log").open("w") as file:
         structlog.WriteLogger(NonBlockingStderr(file)).msg("hello")  # type: ignore[arg-type]  # write and flush are all it uses
         assert (tmp_path / "log").read_text() == "hello\n"
@@ -51,7 +51,7 @@ def test_a_reader_that_sleeps_holds_no_other_up() -> None:
 
 
 def test_a_closed_pipe_costs_its_logger_nothing() -> None:
-    """Whoever read has gone."""
+    """Anyone who read has gone."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as file:

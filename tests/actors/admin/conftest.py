@@ -23,7 +23,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def harness() -> Iterator[MailboxHarness]:
-    """Threads for the Directory and whoever else moves in."""
+    """Threads for the Directory and all others that move in."""
     made = MailboxHarness()
     yield made
     made.empty()
@@ -31,7 +31,7 @@ def harness() -> Iterator[MailboxHarness]:
 
 @pytest.fixture
 def directory(harness: MailboxHarness, empty: Path, tmp_path: Path) -> DirectoryHarness:
-    """A Directory whose file is new; nobody is there."""
+    """A Directory whose file is new; no one is there."""
     made = DirectoryHarness(harness, Path(shutil.copy(empty, tmp_path / "directory.db")))
     made.wait_until_idle()
     return made

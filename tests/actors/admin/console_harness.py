@@ -130,7 +130,7 @@ class StubActor(Mailbox):
         content = message.message if isinstance(message, Envelope) else message
         self._log.append((self.name, content))
         if not isinstance(message, Envelope):
-            with suppress(AuditProblem):  # whoever only tells hears nothing
+            with suppress(AuditProblem):  # one who only tells receives nothing
                 self.answer(content)
         elif self.holding:
             self.held.put(message)
@@ -185,7 +185,7 @@ class TenantMailbox(Mailbox):
 
 
 class NoConnectors(dict[str, Mailbox]):
-    """Nobody to call."""
+    """No one to call."""
 
     awake: tuple[Mailbox, ...] = ()
 

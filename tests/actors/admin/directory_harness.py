@@ -214,7 +214,7 @@ class DirectoryHarness:
         return done
 
     def refusal(self, command: Any, by: Principal = CONSOLE) -> ActionError:
-        """Why an order is refused; what is refused is told to nobody."""
+        """Why an order is refused; what is refused is told to no one."""
         self.changes()
         try:
             result = ask(self.mailbox, m.Execute(command, by, None), WAIT)
@@ -224,7 +224,7 @@ class DirectoryHarness:
         raise AssertionError(f"{command} was not refused: {result}")
 
     def changes(self) -> list[DirectoryChanged]:
-        """What the subscriber has heard since, which it then knows."""
+        """What the subscriber has received since, which it then knows."""
         found = self.subscriber.heard()
         self.known.apply(found)
         return found

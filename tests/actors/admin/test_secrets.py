@@ -83,7 +83,7 @@ def test_one_that_others_may_read_is_refused(path: Path, mode: int) -> None:
 
 @pytest.mark.parametrize("mode", [0o600, 0o400])
 def test_one_that_may_only_be_read_will_do(path: Path, mode: int) -> None:
-    """As whoever hands out secrets mounts it."""
+    """As one who hands out secrets mounts it."""
     assert repr(read_keys(written(path, FIRST, mode))) == repr(Keyring([b"\x01" * 32]))
 
 
@@ -116,7 +116,7 @@ def test_what_is_no_key_file_is_refused_and_not_repeated(path: Path, text: str, 
 
 @pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
 def test_what_is_no_file_is_refused_at_once(path: Path, make: Any) -> None:
-    """Nobody waits for what may come out of a pipe."""
+    """No caller waits for what may come out of a pipe."""
     make(path)
     with pytest.raises(SettingsError, match="is no key file"):
         read_keys(path)

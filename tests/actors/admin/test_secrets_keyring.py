@@ -104,7 +104,7 @@ def test_nothing_is_sealed_without_a_key() -> None:
 
 
 def test_the_same_content_is_sealed_another_way_each_time() -> None:
-    """So that nobody sees that two tenants have the same password."""
+    """So that no one sees that two tenants have the same password."""
     keyring = Keyring([OLD])
     blobs = {keyring.encrypt(CONTENT, PLACE) for _ in range(100)}
     assert len(blobs) == 100

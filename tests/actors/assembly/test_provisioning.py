@@ -18,7 +18,7 @@ class Killed(BaseException):
 def test_a_first_start_that_was_killed_before_the_token_was_left_owes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next one leaves it: nobody could administer the server otherwise. It makes no second admin."""
+    """The next one leaves it: no one could administer the server otherwise. It makes no second admin."""
     server = Server(tmp_path)
     local, path = server.system.local, tmp_path / "admin.token"
 

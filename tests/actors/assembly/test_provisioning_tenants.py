@@ -60,7 +60,7 @@ def test_a_name_that_no_request_could_have_is_refused(tmp_path: Path, name: str)
 
 
 def test_each_tenant_has_an_admin_owner_and_the_member(tmp_path: Path) -> None:
-    """The token is the member's; whoever needs another one's issues it on the admin channel."""
+    """The token is the member's; anyone who needs another one's issues it on the admin channel."""
     create_tenants(tmp_path, ["acme"], INDEX)
     serve = Servers(tmp_path)
     local = serve().system.local

@@ -81,7 +81,7 @@ def test_what_is_refused_before_the_start_lets_the_data_directory_go(tmp_path: P
 def test_an_actor_that_cannot_start_ends_the_start_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What has come up by then is taken down; who waits for the failure hears of it."""
+    """What has come up by then is taken down; who waits for the failure is notified of it."""
     told: SimpleQueue[None] = SimpleQueue()
 
     def broken(path: Path, **_: str) -> None:
@@ -110,7 +110,7 @@ def test_a_stopped_server_has_closed_every_file(tmp_path: Path) -> None:
 
 
 def test_the_supervisor_s_own_failure_stops_the_system(tmp_path: Path) -> None:
-    """Nobody supervises it: whoever runs the system is told, and stopping does not wait for it."""
+    """No one supervises it: anyone who runs the system is told, and stopping does not wait for it."""
     told: SimpleQueue[None] = SimpleQueue()
     system = made(tmp_path, endpoint="tcp://127.0.0.1:*", drain_seconds=600)
     system.start(lambda: told.put(None))

@@ -9,5 +9,5 @@ from tests.actors.connectors.authority import Authority
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    """Trusted by whoever is given its file."""
+    """Trusted by the one who is given its file."""
     return Authority(tmp_path_factory.mktemp("authority"))

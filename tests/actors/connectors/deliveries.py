@@ -38,7 +38,7 @@ def known(connector: str, **settings: Any) -> Settings:
 async def deliver(
     connector: Connector, what: Delivery, params: Mapping[str, Any], settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The whole way once, as whoever runs connectors goes it; the result is what the index promises."""
+    """The whole way once, as the one who runs connectors goes it; the result is what the index promises."""
     name = type(connector).__module__.rpartition(".")[2]
     fit = known(name, **settings)
     outer = connector.outer(what, params, fit)

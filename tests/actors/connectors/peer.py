@@ -38,7 +38,7 @@ class Peer(FakeService):
 
     @property
     def said(self) -> int:
-        """How much was said to it that nobody has heard yet."""
+        """How much was said to it that no one has received yet."""
         return self._heard.qsize()
 
     def release(self) -> None:

@@ -64,7 +64,7 @@ class PostOffice:
     def authenticate(
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any
     ) -> AuthResult:
-        """Whoever has the right password."""
+        """Anyone who has the right password."""
         assert isinstance(data, LoginPassword)
         self.logins.append((data.login, data.password))
         right = data.password == b"s3cret-of-acme"

@@ -236,7 +236,7 @@ def test_who_is_refused_while_others_are_not_is_in_the_result() -> None:
 
 
 def test_a_relay_that_goes_while_it_has_the_mail_may_have_taken_it() -> None:
-    """Nobody knows; the Message-ID stays the same over attempts."""
+    """No one knows; the Message-ID stays the same over attempts."""
     problem = problem_with(data="close")
     assert isinstance(problem, Transient)
     assert "may have" in str(problem)

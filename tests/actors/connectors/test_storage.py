@@ -131,7 +131,7 @@ def test_a_service_that_fails_says_whether_to_try_again(
 
 
 def test_a_service_cannot_send_us_elsewhere() -> None:
-    """A redirect to another server is refused, and that server hears nothing."""
+    """A redirect to another server is refused, and that server receives nothing."""
 
     async def main() -> None:
         async with web_peer(saying(OK)) as other:

@@ -1,4 +1,4 @@
-"""The connector `timer`: answers once the Clock says so, and does not begin what nobody would wait for."""
+"""The connector `timer`: answers once the Clock says so, and does not begin what no one would wait for."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_sleeps_do_not_wait_for_each_other(timer: Mailbox, clock: Watch) -> None
 def test_what_cannot_be_done_is_refused_at_once(
     timer: Mailbox, clock: Watch, message: CallConnector, error: type[ActionError]
 ) -> None:
-    """As the function's matter: it may catch it. The Clock hears nothing."""
+    """As the function's matter: it may catch it. The Clock receives nothing."""
     timer.tell(message)
     with pytest.raises(error):
         message.reply_to.get(timeout=WAIT)

@@ -163,7 +163,7 @@ def test_a_refusal_is_final(line: str) -> None:
 
 
 def test_redirects_are_not_followed() -> None:
-    """Neither to another server nor at all; whoever was named in it hears nothing."""
+    """Neither to another server nor at all; anyone who was named in it receives nothing."""
 
     async def main() -> None:
         async with web_peer(saying(OK)) as other:

@@ -43,7 +43,7 @@ class WebPeer:
             self.seen.append(await _request(reader))
             await self._answer(writer)
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # whoever asked has gone
+            pass  # the one who asked has gone
         finally:
             writer.transport.abort() if writer.is_closing() else writer.close()
 
@@ -60,7 +60,7 @@ def saying(*pieces: bytes) -> Answer:
 
 
 async def silence(writer: asyncio.StreamWriter) -> None:
-    """Nothing, until whoever asked has gone."""
+    """Nothing, until the one who asked has gone."""
     await writer.wait_closed()
 
 

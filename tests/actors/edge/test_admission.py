@@ -78,7 +78,7 @@ def test_a_new_limit_holds_from_the_next_request_on() -> None:
 
 
 def test_other_limits_do_not_fill_the_bucket_again() -> None:
-    """Or whoever can have something else changed, again and again, had no limit."""
+    """Or anyone who can have something else changed, again and again, had no limit."""
     admission, limits = Admission(ACME), TenantLimits(requests_per_second=1.0, burst=2)
     assert sent(admission, limits, 3, 0.0) == [None, None, 1000]
     for mailbox in (10, 11):

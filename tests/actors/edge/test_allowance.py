@@ -56,7 +56,7 @@ def test_who_had_too_much_refused_owes_until_the_time_for_it_has_passed() -> Non
 
 
 def test_senders_that_have_used_nothing_lately_are_forgotten() -> None:
-    """Or whoever connects again and again fills the memory."""
+    """Or anyone who connects again and again fills the memory."""
     buckets = RateLimiters(10.0)
     for n in range(10 * MOST_SENDERS):
         buckets.take(n, n * 0.1)

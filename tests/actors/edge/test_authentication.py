@@ -22,7 +22,7 @@ def wall() -> Wall:
 
 @pytest.fixture
 def authenticator(wall: Wall) -> Authenticator:
-    """Informed of acme and globex, where nobody has a token."""
+    """Informed of acme and globex, where no one has a token."""
     authenticator = Authenticator(MonotonicWallClock(wall))
     authenticator.change(DirectoryChanged(tenants=(ACME, GLOBEX), complete=True))
     return authenticator

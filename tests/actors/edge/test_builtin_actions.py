@@ -380,7 +380,7 @@ def test_a_page_is_made_anew_for_another_question_scope_or_table(
 
 
 def test_no_more_pages_are_kept_than_are_worth_it(table: RoutingTable) -> None:
-    """Whoever asks for ever other ones fills no memory."""
+    """Anyone who asks for ever other ones fills no memory."""
     pages = Pages()
     for n in range(3 * MOST_PAGES):
         packed(pages, table, MEMBER, after=f"a{n}")

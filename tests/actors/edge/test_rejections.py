@@ -20,7 +20,7 @@ def attempt(action: str = "members.list", token: str = "t_1") -> Attempt:
 
 
 def test_the_first_is_recorded_at_once_with_who_and_what() -> None:
-    """Whoever looks at the log finds it there."""
+    """Anyone who looks at the log finds it there."""
     (entry,) = AttemptCounter().add(attempt(), 1000.0)
     assert entry == AuditEntry(
         ATTEMPTS,
@@ -89,6 +89,6 @@ def test_every_attempt_is_in_one_record_and_records_are_a_period_apart(
 
 
 def times_in(entry: AuditEntry) -> int:
-    """How many a record tells of."""
+    """How many a record reports."""
     assert entry.message is not None
     return 1 if entry.message.startswith("once") else int(entry.message.split()[0])

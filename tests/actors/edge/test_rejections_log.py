@@ -62,7 +62,7 @@ def counts(reception: Reception) -> Counter[str]:
 
 
 def fill(reception: Reception, raw_client: RawClient) -> None:
-    """Have a mailbox that nobody empties hold all it may."""
+    """Have a mailbox that no one empties hold all it may."""
     reception.limit(ACME, mailbox=1)
     raw_client.post(**MARK)
     reception.place()

@@ -33,7 +33,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def roomy(tmp_path: Path) -> Iterator[Server]:
-    """A server that nobody has talked to, with mailboxes of the usual size."""
+    """A server that no one has talked to, with mailboxes of the usual size."""
     running = Server(tmp_path / "data", registry=INDEX)
     yield running
     running.stop()
@@ -154,7 +154,7 @@ def test_a_public_action_needs_no_token_where_the_tenant_is_awake(
 def test_a_bad_token_is_refused_even_where_none_is_needed(
     server: Server, raw_client: RawClient
 ) -> None:
-    """Whoever sends one means somebody, and is told that it is not known."""
+    """Anyone who sends one means somebody, and is told that it is not known."""
     reply = raw_client.ask(tenant="acme", action="marks.open", token="tnt_wrong")
     assert reply["error"]["code"] == "unauthenticated"
     assert (
@@ -181,7 +181,7 @@ def test_an_unknown_action_is_not_found_with_the_nearest_that_the_caller_may_cal
 def test_a_tenant_action_without_a_tenant_is_no_question_of_tokens(
     server: Server, raw_client: RawClient
 ) -> None:
-    """Whoever has a good token is told what is missing."""
+    """Anyone who has a good token is told what is missing."""
     error = raw_client.ask(token=server.tokens["acme"], action="marks.count")["error"]
     assert error["code"] == "invalid_argument"
     assert error["details"][0]["field"] == "tenant"
@@ -239,7 +239,7 @@ def test_work_that_waits_longer_than_its_timeout_is_not_begun(
 
 
 def test_first_messages_past_the_mailbox_are_refused_and_none_is_lost(server: Server) -> None:
-    """Nobody has ever written to this tenant; what waits for its address counts as well."""
+    """No one has ever written to this tenant; what waits for its address counts as well."""
     server.add_tenant("rushed")
     with RawClient(server.endpoint) as raw_client:
         sent = [

@@ -48,7 +48,7 @@ def served(rates: Rates) -> Iterator[tuple[Reception, RawClient]]:
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever owes time is answered, however much it is."""
+    """Anyone who owes time is answered, however much it is."""
     monkeypatch.setattr("actors.edge.allowance.PATIENCE", float("inf"))
 
 
@@ -188,7 +188,7 @@ def test_of_many_messages_of_strangers_in_one_turn_few_are_answered(
 
 @ENCODINGS
 def test_a_heavy_message_of_a_stranger_is_refused_unread(encoding: Encoding) -> None:
-    """Its token is looked for, and its id; what it holds is nobody's business."""
+    """Its token is looked for, and its id; what it holds is no one's business."""
     with served(UNLIMITED) as (_, raw_client):
         assert code(raw_client.ask(encoding, **{**MARK, "params": HEAVY})) == "invalid_argument"
         for claim in ({}, {"token": "nobody's"}):

@@ -67,7 +67,7 @@ def error(reply: Map) -> Map:
     return found
 
 
-# ---------------------------------------------------------------- whom nobody knows
+# ---------------------------------------------------------------- whom no one knows
 
 
 def strangers() -> dict[str, list[Map]]:
@@ -120,7 +120,7 @@ def test_whoever_is_not_known_gets_the_same_bytes_whatever_the_cause(
 
 
 def test_whoever_is_not_known_costs_the_same_work_whatever_the_cause() -> None:
-    """Each function that is called, each table that is looked at: time tells nobody anything."""
+    """Each function that is called, each table that is looked at: time tells no one anything."""
     reception = Reception(started=False)
     try:
         reception.knows(token("ann"), token("gus", tenant="globex"))
@@ -186,7 +186,7 @@ def test_a_token_that_is_revoked_is_no_good_for_the_next_message(
 def test_administration_is_refused_here_whoever_asks(
     reception: Reception, raw_client: RawClient
 ) -> None:
-    """And says where it is answered; nobody is woken."""
+    """And says where it is answered; no one is woken."""
     callers = (("ann", "acme"), ("olga", "acme"), ("ann", None), ("dev", "acme"), ("dev", None))
     for text, tenant in callers:
         for action in ("members.add", "tenants.list"):
@@ -336,7 +336,7 @@ HOURLY = 1 / 3600
 def test_past_its_rate_a_tenant_is_refused_and_its_neighbour_is_not(
     reception: Reception, raw_client: RawClient
 ) -> None:
-    """Whoever asks, with a token or without, and whatever becomes of it."""
+    """No matter who asks, with a token or without, and what becomes of it."""
     awake(reception, raw_client)
     reception.limit(ACME, requests_per_second=HOURLY, burst=4)
     assert raw_client.ask(**MARK)["ok"]

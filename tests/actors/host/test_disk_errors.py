@@ -62,7 +62,7 @@ def test_a_file_that_is_held_passes_by_extended_code_too(tmp_path: Path) -> None
 
 
 def test_an_error_is_what_it_was_raised_from() -> None:
-    """Whoever words it need not say whether it passes."""
+    """The one who words it need not say whether it passes."""
     full = OSError(errno.ENOSPC, "", "var/x.db")
     with pytest.raises(DatabaseProblem) as error:
         raise DatabaseProblem("x.db cannot be made") from full

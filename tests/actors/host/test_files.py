@@ -30,7 +30,7 @@ def test_a_file_that_others_could_read_is_replaced_by_one_they_cannot(tmp_path: 
 
 
 def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
-    """Whoever may write the directory must not choose where the secret goes."""
+    """Anyone who may write the directory must not choose where the secret goes."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("theirs")
     (tmp_path / ".secret.new").symlink_to(elsewhere)

@@ -74,7 +74,7 @@ def test_a_hang_up_takes_in_the_index_as_it_is_on_disk(running: TroubleServer) -
 
 
 def test_a_hang_up_of_its_terminal_ends_it_in_order() -> None:
-    """Whoever closes the terminal has no other way left to end it."""
+    """Anyone who closes the terminal has no other way left to end it."""
     came = cast(Signals, iter([signal.SIGHUP]))
     program.heed(came, cast(System, None), ends_with_terminal=True)
 
@@ -154,7 +154,7 @@ def test_a_forked_child_ends_alone(running: TroubleServer, tmp_path: Path) -> No
 
 
 def is_broken(pipe: Pipe) -> bool:
-    """Whether nobody reads it any more."""
+    """Whether no one reads it any more."""
     try:
         os.write(pipe.end, b".")
     except BrokenPipeError:

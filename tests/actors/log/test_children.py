@@ -71,7 +71,7 @@ def free_port() -> int:
 
 
 def test_all_that_was_answered_is_written_before_the_server_has_stopped(serve: Servers) -> None:
-    """Of each tenant in its own place, whoever refused or answered it."""
+    """Of each tenant in its own place, no matter who refused or answered it."""
     server = serve()
     told: dict[str, list[str]] = {}
     with RawClient(server.endpoint) as raw_client:
@@ -113,7 +113,7 @@ def test_what_goes_wrong_stands_in_the_log_of_errors(tmp_path: Path) -> None:
 
 
 def test_without_tenants_logs_nothing_is_written_of_their_messages(serve: Servers) -> None:
-    """Nor counted, where nobody reads the figures."""
+    """Nor counted, where no one reads the figures."""
     server = serve(log_tenants=False)
     with RawClient(server.endpoint) as raw_client:
         assert raw_client.ask(**request(server, "acme", "marks.count"))["ok"]

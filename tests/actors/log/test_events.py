@@ -250,7 +250,7 @@ def recursion() -> object:
     ],
 )
 def test_whatever_is_logged_is_told(desk: Desk, said: dict[str, Any]) -> None:
-    """Whoever logs has trouble enough."""
+    """Anyone who logs has trouble enough."""
     desk.log.error("odd", **said)
 
     (told,) = desk.told()
@@ -282,7 +282,7 @@ def test_long_texts_are_cut(desk: Desk) -> None:
 
 
 def test_an_error_log_that_does_not_keep_up_loses_and_is_told_so(desk: Desk) -> None:
-    """Nobody waits for it, and memory is bounded."""
+    """No caller waits for it, and memory is bounded."""
     for number in range(7):
         desk.log.error(f"number {number}")
     assert [each["event"] for each in desk.told()] == ["number 0", "number 1", "number 2"]
@@ -326,7 +326,7 @@ def test_people_get_lines_to_read() -> None:
 
 @pytest.mark.parametrize("readable", [False, True])
 def test_nothing_that_is_logged_acts_on_a_terminal(readable: bool) -> None:
-    """Whoever reads standard error may look at it in one."""
+    """Anyone who reads standard error may look at it in one."""
     desk = Desk(readable=readable)
     hostile = "A\x9b31mB\x85C\u202eD\u200bE\x7fF\u2028G\x07"
     desk.log.error(hostile, thing={"a": [hostile]}, name=hostile, exc_info=ValueError(hostile))

@@ -31,7 +31,7 @@ MEMBERS = [
 def made(
     given: Line, zone: ZoneInfo = UTC_ZONE, hide: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """The line's members, as whoever reads the file gets them."""
+    """The line's members, as the one who reads the file gets them."""
     text = Formatter(zone, hide).format("acme", given)
     assert b"\n" not in text
     found: dict[str, Any] = json.loads(text)
@@ -212,7 +212,7 @@ def test_large_params_are_shown_in_outline() -> None:
 
 
 def test_large_params_that_were_refused_are_shown_in_outline_much_sooner() -> None:
-    """Nothing came of them, and whoever is refused can send more: a line of them is no larger than others."""
+    """Nothing came of them, and who is refused can send more: a line of them is no larger than others."""
     refused = line(params={"name": "x" * 3800, "tags": ["a"]}, outcome="resource_exhausted")
     found = made(refused)["params"]
 

@@ -221,7 +221,7 @@ def test_what_is_nearly_an_id_is_a_secret(value: Any) -> None:
 
 
 def test_a_schema_s_mark_holds_for_ids_too() -> None:
-    """Whoever wrote it knows better."""
+    """Its author decides."""
     properties = {"token": {"type": "string", "writeOnly": True}}
 
     assert shown({"token": "t_4f1c22ab90de7731"}, properties) == {"token": SECRET}
@@ -326,7 +326,7 @@ def test_whatever_is_asked_gives_json_of_bounded_size(params: dict[str, Any]) ->
 
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_what_is_redacted_stays_as_it_is(params: dict[str, Any]) -> None:
-    """So that whoever gets params may redact them, whether or not somebody has."""
+    """So that anyone who gets params may redact them, whether or not somebody has."""
     found = redact(params, None)
 
     assert redact(found, None) == found
@@ -379,7 +379,7 @@ def test_names_that_the_settings_hide_show_nothing(name: str, value: Any) -> Non
 
 
 def test_names_that_only_contain_a_hidden_one_stay() -> None:
-    """Whoever hides `pin` does not hide what is being shipped."""
+    """Anyone who hides `pin` does not hide what is being shipped."""
     assert redact({"shipping": 1}, None, normalise_names(["pin"])) == {"shipping": 1}
 
 
@@ -466,7 +466,7 @@ def test_whatever_is_said_is_looked_through_in_no_time_and_once_is_enough(text: 
     ],
 )
 def test_no_text_takes_long(text: str) -> None:
-    """A pattern that tries every way through a long text would hold up whoever logs it.
+    """A pattern that tries every way through a long text would hold up the one who logs it.
 
     Twice as much takes twice as long then, or four times; eight times as much would take 64 times as long.
     """

@@ -167,7 +167,7 @@ def test_a_broken_index_changes_nothing(
     error: type[Exception],
     words: str,
 ) -> None:
-    """Whoever asked is told why; the old table stays in force."""
+    """The one who asked is told why; the old table stays in force."""
     assert add(server, raw_client)["ok"]
     before = server.system.snapshot.current
     assert callable(break_it)

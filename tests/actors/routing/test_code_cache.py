@@ -107,7 +107,7 @@ class TestKeeping:
         assert (answer(code_cache), answer(code_cache, other)) == (1, 2)
 
     def test_is_not_what_another_reference_means(self, shelf: Shelf) -> None:
-        """Nobody has to doubt it: the index says that it is other code."""
+        """No one has to doubt it: the index says that it is other code."""
         moved = FIRST._replace(code="desk_1:find")
         found = shelf.code_cache(nothing).get("desk.add", moved)
         assert found.code.function(None, None) == {}

@@ -47,7 +47,7 @@ def test_it_is_the_rule_and_the_scope_and_nothing_else_that_decide(
 
 
 def test_who_asks_on_the_wrong_channel_is_told_which_is_right() -> None:
-    """Before anything else: on this one nobody gets any further."""
+    """Before anything else: on this one no one gets any further."""
     owner = caller("owner", areas=frozenset(AREAS))
     assert "answered on the admin channel" in refusal("members.add", owner, DATA)
     assert "answered on the admin channel" in refusal("tenants.list", caller("member"), DATA)

@@ -263,7 +263,7 @@ class Enquiry:
 def test_a_deadly_message_with_an_address_of_its_own_is_let_go(
     harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
-    """The supervisor hears of both deaths, whatever the message looks like."""
+    """The supervisor is notified of both deaths, whatever the message looks like."""
     mailbox = harness.mailbox()
     mailbox.tell(Enquiry())
 
@@ -411,7 +411,7 @@ def test_where_nobody_supervises_those_who_ask_are_told(
 def test_mail_for_an_address_that_is_given_up_does_not_pile_up(
     harness: MailboxHarness, seen: SimpleQueue[Any]
 ) -> None:
-    """Whoever still tells things to a stopped actor costs no memory."""
+    """Anyone who still tells things to a stopped actor costs no memory."""
     mailbox = harness.mailbox(supervised=False)
     Person.start(mailbox, seen)
     stop(mailbox, WAIT)

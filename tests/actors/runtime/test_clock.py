@@ -120,7 +120,7 @@ def test_what_is_due_is_told_under_a_stream_of_mail() -> None:
 
 
 def test_timers_survive_a_failure_of_the_clock(clock: ClockMailbox, watch: Watch) -> None:
-    """They live in the mailbox; they fire even while nobody lives there."""
+    """They live in the mailbox; they fire even while no one lives there."""
     reader = Reader()
     clock.tell(Every(0.001, reader, "tick"))
     assert reader.hear() == "tick"

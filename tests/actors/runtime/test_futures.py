@@ -66,7 +66,7 @@ def test_an_error_that_is_answered_is_raised_where_it_was_awaited() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("wrong"), SystemExit(3), StopIteration(1)])
 def test_whatever_a_function_raises_is_a_value_for_its_actor(error: BaseException) -> None:
-    """Whoever steps goes on, whatever it was; StopIteration would pass for a return otherwise."""
+    """Anyone who steps goes on, whatever it was; StopIteration would pass for a return otherwise."""
 
     async def fails() -> None:
         raise error

@@ -37,13 +37,13 @@ def test_get_returns_what_was_set() -> None:
 
 
 def test_get_gives_up_after_its_timeout() -> None:
-    """Nobody waits for ever."""
+    """No caller waits for ever."""
     with pytest.raises(pykka.Timeout):
         ReplyFuture().get(timeout=0)
 
 
 def test_awaiting_what_is_answered_already() -> None:
-    """Nobody will notify it again."""
+    """No one will notify it again."""
     answer = ReplyFuture()
     answer.set("early")
 
@@ -72,7 +72,7 @@ def test_the_loop_goes_on_while_an_answer_is_awaited() -> None:
 
 
 def test_many_await_one_answer_that_another_thread_gives() -> None:
-    """Each waiter hears of it."""
+    """Each waiter is notified of it."""
     answer = ReplyFuture()
 
     async def ask() -> list[object]:
@@ -107,7 +107,7 @@ def test_an_answer_given_while_it_begins_to_be_awaited_is_not_missed() -> None:
 
 
 def test_an_answer_made_from_others_is_awaited_without_blocking() -> None:
-    """`map`, `join` and `stop(block=False)` give futures that nobody sets."""
+    """`map`, `join` and `stop(block=False)` give futures that no one sets."""
     asked = ReplyFuture()
     mapped = asked.map(lambda value: value * 2)
 
@@ -137,7 +137,7 @@ def test_answering_one_who_has_gone_is_no_trouble_for_the_one_who_answers() -> N
 
 
 def test_settle_answers_once() -> None:
-    """The second answer is dropped, and whoever gives it is told."""
+    """The second answer is dropped, and anyone who gives it is told."""
     answer = ReplyFuture()
 
     assert resolve(answer, "first")
@@ -157,7 +157,7 @@ def test_set_itself_refuses_a_second_answer() -> None:
 
 
 def test_a_listener_hears_of_an_answer_whether_it_comes_before_or_after() -> None:
-    """Whoever waits without a thread of its own is told, and never forgotten."""
+    """Anyone who waits without a thread of its own is told, and never forgotten."""
     early, late = ReplyFuture(), ReplyFuture()
     heard: list[str] = []
 

@@ -71,7 +71,7 @@ def test_offer_does_not_schedule_until_the_mailbox_is_woken() -> None:
 
 
 def test_mail_that_comes_in_the_last_moment_before_rest_is_not_forgotten() -> None:
-    """Its teller finds no token to take; so whoever hands the token back looks once more."""
+    """Its teller finds no token to take; so anyone who hands the token back looks once more."""
     scheduled: list[Mailbox] = []
     mailbox = Mailbox("test", scheduled.append)
 
@@ -87,7 +87,7 @@ def test_mail_that_comes_in_the_last_moment_before_rest_is_not_forgotten() -> No
 
 
 def test_mail_for_nobody_is_told_to_the_supervisor_once_and_kept() -> None:
-    """Vacant brings the token: until the supervisor acts, more mail tells nobody."""
+    """Vacant brings the token: until the supervisor acts, more mail notifies no one."""
     supervisor = unscheduled()
     scheduled: list[Mailbox] = []
     mailbox = Mailbox("child", scheduled.append, supervisor=supervisor)

@@ -15,7 +15,7 @@ from tests.actors.mailbox_harness import WAIT, Watch
 
 
 class Writer(Actor):
-    """Writes down in which thread it hears what."""
+    """Writes down in which thread it receives what."""
 
     mailbox: AsyncioMailbox
 

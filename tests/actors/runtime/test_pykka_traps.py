@@ -81,7 +81,7 @@ def ended(actor: pykka.ActorRef[Any]) -> bool:
 
 
 def test_plain_pykka_loses_the_mail_of_an_actor_whose_tell_raised() -> None:
-    """The actor dies, and what was told to it before is handled by nobody; its tellers hear nothing."""
+    """The actor dies, and what was sent to it before is handled by none; its senders receive nothing."""
     gate, handled = Gate(), SimpleQueue[str]()
     actor = Plain.start()
     actor.tell(gate.turn)
@@ -94,7 +94,7 @@ def test_plain_pykka_loses_the_mail_of_an_actor_whose_tell_raised() -> None:
 
 
 def test_an_exception_in_a_tell_loses_no_mail(harness: MailboxHarness) -> None:
-    """The supervisor hears of it and lets the next incarnation in, which handles the rest."""
+    """The supervisor is notified of it and lets the next incarnation in, which handles the rest."""
     handled = SimpleQueue[str]()
     mailbox = harness.mailbox()
     mailbox.tell(Crash())
@@ -131,7 +131,7 @@ class Unstartable:
 
 
 def test_plain_pykka_runs_no_hook_where_on_start_raises() -> None:
-    """Its starter holds a ref, and nobody closes what had been opened."""
+    """Its starter holds a ref, and no one closes what had been opened."""
     made: list[Any] = []
 
     class Half(Unstartable, pykka.ThreadingActor):
@@ -148,7 +148,7 @@ def test_plain_pykka_runs_no_hook_where_on_start_raises() -> None:
 
 
 def test_an_exception_in_on_start_is_a_failure_like_any_other(harness: MailboxHarness) -> None:
-    """The hook runs, the supervisor hears of it, the mail waits."""
+    """The hook runs, the supervisor is notified of it, the mail waits."""
     made: list[Any] = []
 
     class Half(Unstartable, Actor):
@@ -384,7 +384,7 @@ def test_an_actor_can_leave_and_its_address_stays_good(harness: MailboxHarness) 
 
 
 def test_there_is_a_timer(harness: MailboxHarness) -> None:
-    """Nobody keeps a thread of their own to wait on."""
+    """No one keeps a thread of their own to wait on."""
     clock = ClockMailbox(harness.watch)
     ref = Clock.start(clock)
 

@@ -1,4 +1,4 @@
-"""A limiter: never more than it may let through, and whoever waits as long as it says gets in."""
+"""A limiter: never more than it may let through, and anyone who waits as long as it says gets in."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_time_that_goes_back_lets_no_more_through_than_one_that_stands(
 
 
 def test_what_is_refused_is_not_taken() -> None:
-    """Or whoever asks again and again would never get in."""
+    """Or anyone who asks again and again would never get in."""
     limiter = RateLimiter(rate=1.0, burst=1.0)
     assert limiter.try_acquire(1.0, 100.0) == 0.0
     waits = [limiter.try_acquire(1.0, 100.0) for _ in range(5)]

@@ -371,7 +371,7 @@ class TestResults:
 
 
 class TestAuthors:
-    """What is wrong with a schema is told to whoever wrote it."""
+    """What is wrong with a schema is told to the one who wrote it."""
 
     @pytest.mark.parametrize(
         ("schema", "says"),

@@ -44,7 +44,7 @@ def resident_files(server: Server) -> set[str]:
 
 
 def test_more_tenants_than_may_be_resident_are_all_served(serve: Servers) -> None:
-    """Two databases are open at a time, whoever is asked."""
+    """Two databases are open at a time, no matter who is asked."""
     server = serve(resident=2)
     names = [f"guest-{number}" for number in range(6)]
     for name in names:

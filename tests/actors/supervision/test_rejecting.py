@@ -1,4 +1,4 @@
-"""The RejectingActor: lives where a tenant cannot, and lets nobody wait."""
+"""The RejectingActor: lives where a tenant cannot, and lets no one wait."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_its_refusals_stand_in_the_tenants_log(harness: MailboxHarness) -> None:
 def test_behind_a_tombstone_everything_is_answered_and_nobody_registered(
     harness: MailboxHarness,
 ) -> None:
-    """What waits at once, what comes later in its turn; whoever asks hears that nobody is there."""
+    """What waits at once, what comes later in its turn; anyone who asks is notified that no one is there."""
     outlet = Watch()
     mailbox = harness.mailbox()
     before = len(pykka.ActorRegistry.get_all())

@@ -92,7 +92,7 @@ def test_one_who_stays_may_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_where_everybody_stays_as_many_as_are_needed_leave_later() -> None:
-    """Each is named once; and whoever becomes free first is asked nevertheless."""
+    """Each is named once; and anyone who becomes free first is asked nevertheless."""
     residents, inside = full_house(3)
     waiting = mailboxes(3)
     residents.enqueue(waiting[0])

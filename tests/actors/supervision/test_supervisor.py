@@ -112,7 +112,7 @@ def servant(harness: SupervisorHarness, seen: SimpleQueue[Any], **spec: Any) -> 
 
 
 def once(error: BaseException) -> Callable[[], None]:
-    """A message that kills the first who handles it, and nobody after."""
+    """A message that kills the first who handles it, and no one after."""
     errors = [error]
 
     def call() -> None:
@@ -301,7 +301,7 @@ def test_a_transient_child_is_started_again_after_a_failure_but_not_after_a_stop
 def test_a_temporary_child_is_never_started_again(
     harness: SupervisorHarness, seen: SimpleQueue[Any], end: str
 ) -> None:
-    """Whoever asks it is told so at once."""
+    """Anyone who asks it is told so at once."""
     mailbox = servant(harness, seen, restart="temporary")
     if end == "stop":
         stop(mailbox, WAIT)
@@ -331,7 +331,7 @@ def test_the_clock_is_restarted_without_the_clock(make_hotel: HotelMaker) -> Non
 
 
 def test_a_failure_of_the_supervisor_itself_gives_up_the_system(harness: SupervisorHarness) -> None:
-    """Nobody supervises it."""
+    """No one supervises it."""
     harness.supervisor.tell("nonsense")
 
     name, error = harness.given_up.get(timeout=WAIT)
@@ -360,7 +360,7 @@ def test_pykkas_registry_holds_who_lives_and_no_other(
 
 
 def test_a_tenant_has_one_address_for_good(harness: SupervisorHarness) -> None:
-    """Whoever asks for it, and whether it is resident or not."""
+    """No matter who asks for it, and whether it is resident or not."""
     assert harness.address("acme") is harness.address("acme")
     assert harness.address("acme") is not harness.address("globex")
 
@@ -405,7 +405,7 @@ def test_a_message_that_kills_twice_is_buried_and_the_others_are_served(
 def test_a_tenant_that_keeps_failing_is_refused_for_a_while_and_tried_again(
     make_hotel: HotelMaker,
 ) -> None:
-    """It costs nobody but its own callers anything, and them no waiting."""
+    """It costs no one but its own callers anything, and them no waiting."""
     clock = RunningAhead()
     harness = make_hotel(clock=clock)
     outlet = Watch()
@@ -481,7 +481,7 @@ def test_what_a_defect_says_is_not_told_to_who_asks_which_tenants_are_served() -
 def test_a_tenant_whose_disk_is_in_trouble_is_tried_again_within_a_second(
     make_hotel: HotelMaker, number: int, code: str
 ) -> None:
-    """However long it lasts; its callers hear when, and what is in the way where that is the room."""
+    """However long it lasts; its callers learn when, and what is in the way where that is the room."""
     clock = RunningAhead()
     clock.holding = True
     harness = make_hotel(clock=clock)
@@ -760,7 +760,7 @@ def test_another_tenant_of_the_same_name_is_another_tenant(harness: SupervisorHa
 
 
 def test_everybody_who_has_a_tenant_retired_is_told(harness: SupervisorHarness) -> None:
-    """While it is under way and when it is over: whoever is not sure asks again."""
+    """While it is under way and when it is over: anyone who is not sure asks again."""
     gate = Gate()
     mailbox = harness.address("acme")
     mailbox.tell(gate.turn)
@@ -910,7 +910,7 @@ def test_one_that_is_being_migrated_retires_when_that_is_over(
 
 
 def test_one_that_was_given_up_for_a_while_is_retired_for_good(make_hotel: HotelMaker) -> None:
-    """What the Clock has for it later finds nobody."""
+    """What the Clock has for it later finds no one."""
     clock = RunningAhead()
     clock.holding = True
     harness = make_hotel(clock=clock)
@@ -966,7 +966,7 @@ def test_a_drain_is_done_when_the_last_one_has_retired(harness: SupervisorHarnes
 
 
 def test_a_retired_tenant_leaves_nothing_behind(harness: SupervisorHarness) -> None:
-    """Neither a registered actor nor a place; asks find nobody."""
+    """Neither a registered actor nor a place; asks find no one."""
     ask(harness.migrator, Ping(), WAIT)
     before = len(pykka.ActorRegistry.get_all())
     mailbox = harness.address("acme")
@@ -982,7 +982,7 @@ def test_a_retired_tenant_leaves_nothing_behind(harness: SupervisorHarness) -> N
 
 @pytest.mark.parametrize("seed", range(3))
 def test_many_tenants_retire_while_others_come_and_fail(make_hotel: HotelMaker, seed: int) -> None:
-    """Every retirement is answered, every request served or refused, and nobody is open afterwards."""
+    """Every retirement is answered, every request served or refused, and no one is open afterwards."""
 
     class Refused(Watch):
         __slots__ = ()

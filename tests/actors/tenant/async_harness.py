@@ -69,7 +69,7 @@ class AsyncTenantHarness:
         self.enter()
 
     def enter(self) -> None:
-        """Start an incarnation; nobody may be in."""
+        """Start an incarnation; no one may be in."""
         Tenant.start(
             self.mailbox,
             ACME,

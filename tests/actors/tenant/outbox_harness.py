@@ -83,7 +83,7 @@ class OutboxHarness:
         """A new process: whatever was in memory is gone."""
         self.watch, self.post, self.timer = Watch(), Watch(), Watch()
         self.news: list[Any] = []
-        """What the supervisor has heard."""
+        """What the supervisor has received."""
         self.mailbox = Mailbox("acme", self._scheduled.append, supervisor=self.watch)
         self.incarnate()
 
@@ -161,7 +161,7 @@ class OutboxHarness:
         self.run()
 
     def asked_to_leave(self, *, insist: bool = False) -> list[Any]:
-        """What the supervisor hears of it."""
+        """What the supervisor receives about it."""
         before = len(self.news)
         self.mailbox.tell(Passivate(insist))
         self.run()

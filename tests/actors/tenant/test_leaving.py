@@ -1,4 +1,4 @@
-"""A tenant whose functions wait, and who is asked to leave: nothing is lost, and nobody asks on and on."""
+"""A tenant whose functions wait, and who is asked to leave: nothing is lost, and no caller asks on and on."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def is_silent(tenant: AsyncTenantHarness) -> bool:
 
 
 def leaves(tenant: AsyncTenantHarness) -> bool:
-    """Whether that is what its supervisor hears next."""
+    """Whether that is what its supervisor receives next."""
     return bool(tenant.harness.watch.hear() == Stopped(tenant.mailbox))
 
 
@@ -115,7 +115,7 @@ def test_one_without_functions_leaves_however_it_is_asked(tenant: AsyncTenantHar
 
 
 def test_a_deleted_tenant_s_functions_are_cancelled(tenant: AsyncTenantHarness) -> None:
-    """Their callers hear what is on disk, and that there is no use in trying again."""
+    """Their callers receive what is on disk, and that there is no use in trying again."""
     ids = [tenant.send(), tenant.send()]
     tenant.answer(tenant.called())
     assert tenant.reply()["ok"]
@@ -130,7 +130,7 @@ def test_a_deleted_tenant_s_functions_are_cancelled(tenant: AsyncTenantHarness) 
 
 
 def close(tenant: AsyncTenantHarness) -> None:
-    """Have it leave in 30 s at the latest, and wait until it has heard so."""
+    """Have it leave in 30 s at the latest, and wait until it has been notified."""
     tenant.clock.hear()
     tenant.mailbox.closing = time.monotonic() + 30.0
     tenant.mailbox.tell(Passivate())

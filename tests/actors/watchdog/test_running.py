@@ -1,4 +1,4 @@
-"""What functions are at: in a file that tells of it when nothing of the process is left."""
+"""What functions are at: in a file that reports it when nothing of the process is left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard in a browser: what a developer admin and an owner do there, and what nobody can."""
+"""The dashboard in a browser: what a developer admin and an owner do there, and what no one can."""
 
 from __future__ import annotations
 

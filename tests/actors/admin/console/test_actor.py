@@ -152,7 +152,7 @@ def test_a_super_admins_grant_makes_the_order_his_as_super_admin(
 def test_a_grant_is_good_for_a_developer_admin_alone(
     console: ConsoleHarness, raw_client: RawClient
 ) -> None:
-    """Whoever is one no longer is not helped by a grant that is still about."""
+    """Anyone who is one no longer is not helped by a grant that is still about."""
     console.promote(PEOPLE["developer"].person, "acme")
     reply = raw_client.ask(**fields("developer", "members.remove", person=PERSON))
     assert code(reply) == "permission_denied"
@@ -162,7 +162,7 @@ def test_a_grant_is_good_for_a_developer_admin_alone(
 def test_what_a_tenant_of_anothers_was_asked_for_stands_in_the_record(
     console: ConsoleHarness, raw_client: RawClient
 ) -> None:
-    """His own owners see it; the other tenant's do not hear of it."""
+    """His own owners see it; the other tenant's are not notified of it."""
     raw_client.ask(**fields("owner", "limits.show", "globex"))
     (entry,) = console.entries
     assert (entry.tenant, entry.tenant_id) == ("acme", "a" * 32)
@@ -431,7 +431,7 @@ def test_what_the_directory_refuses_is_refused_in_its_words(
 def test_a_result_that_does_not_fit_is_a_defect(
     console: ConsoleHarness, raw_client: RawClient
 ) -> None:
-    """What is promised in the index is what callers get, or they hear that something is wrong."""
+    """What is promised in the index is what callers get, or they are notified that something is wrong."""
     console.stubs["directory"].answer = lambda _: {"limits": "none"}
     assert code(raw_client.ask(**fields("developer", "limits.show"))) == "internal"
     assert console.entries[-1].outcome == "internal"
@@ -508,7 +508,7 @@ def test_a_call_that_waits_holds_up_nobody(console: ConsoleHarness, raw_client: 
 def test_a_change_whose_end_does_not_come_in_time_is_unknown_to_its_caller(
     console: ConsoleHarness, raw_client: RawClient
 ) -> None:
-    """What comes late is still recorded, and answered to nobody."""
+    """What comes late is still recorded, and answered to no one."""
     console.stubs["directory"].holding = True
     raw_client.post(**fields("developer", "limits.set", mailbox=5), timeout_ms=7000)
     late = console.stubs["directory"].asked()
@@ -589,7 +589,7 @@ def test_only_so_many_calls_are_under_way(
 def test_one_tenants_calls_leave_room_for_those_of_others(
     console: ConsoleHarness, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever keeps his own tenant busy cannot keep an operator from suspending it."""
+    """Anyone who keeps his own tenant busy cannot keep an operator from suspending it."""
     monkeypatch.setattr(in_flight, "MAX_CALLS_PER_PARTY", 2)
     directory = console.stubs["directory"]
     directory.holding = True
@@ -634,7 +634,7 @@ def test_who_asks_too_fast_fills_no_log(
 def test_a_console_that_fails_leaves_nobody_without_a_reply(
     console: ConsoleHarness, raw_client: RawClient
 ) -> None:
-    """What was under way may have been done: its callers are told that nobody knows."""
+    """What was under way may have been done: its callers are told that no one knows."""
     console.stubs["directory"].holding = True
     raw_client.post(**fields("developer", "limits.set", mailbox=5))
     console.stubs["directory"].asked()

@@ -1,4 +1,4 @@
-"""The Recorder: whatever fails and whoever else is at it, what was done stands in the log once."""
+"""The Recorder: whatever fails, and whatever else is recorded, what was done stands in the log once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Bench:
         self._note(name, driver, driver.step())
 
     def answer(self, fails: bool) -> None:
-        """Answer the oldest question, and step on whoever asked it."""
+        """Answer the oldest question, and step on the one who asked it."""
         if not self.log.asked:
             return
         envelope = self.log.asked.popleft()
@@ -72,7 +72,7 @@ class Bench:
             self._note(name, driver, driver.step(awaiting.awaited))
 
     def finish(self, *, fails: bool = False) -> None:
-        """Answer until nobody asks any more."""
+        """Answer until no caller asks any more."""
         while self.log.asked:
             self.answer(fails)
 

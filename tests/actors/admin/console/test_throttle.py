@@ -15,7 +15,7 @@ TRY = Request(id="r1", action="tenants.list", tenant="acme", params={"anything":
 
 
 def tries_in(entry: AuditEntry) -> int:
-    """How many tries a record tells of."""
+    """How many tries a record reports."""
     found = re.match(r"\d+", str(entry.message))
     return 1 if entry.kind == ACTION or found is None else int(found[0])
 

@@ -1,4 +1,4 @@
-"""The pace: nobody asks more than one person may, and nobody is remembered for ever."""
+"""The pace: no caller asks more than one person may, and no one is remembered for ever."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_after_a_burst_one_person_waits_and_another_does_not() -> None:
 
 
 def test_who_was_quiet_for_long_is_forgotten_and_no_other() -> None:
-    """So that memory is for those who call, and nobody gets more by being forgotten."""
+    """So that memory is for those who call, and no one gets more by being forgotten."""
     rates = PersonRateLimits()
     for _ in range(int(BURST)):
         rates.charge(ADA, 1000.0)

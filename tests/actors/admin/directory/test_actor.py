@@ -56,7 +56,7 @@ def test_every_question_and_command_has_a_result_to_be_held_to() -> None:
 
 @pytest.mark.parametrize("command", sorted(COMMANDS, key=str))
 def test_a_command_comes_as_an_order(directory: DirectoryHarness, command: type) -> None:
-    """By itself it would be nobody's: not done, and the Directory goes on."""
+    """By itself it would be no one's: not done, and the Directory goes on."""
     with pytest.raises(TypeError, match=command.__name__):
         ask(directory.mailbox, command(*command._fields), WAIT)  # type: ignore[attr-defined]  # NamedTuples
     assert directory.ask(m.ListTenants("", 50, None))["tenants"] == []
@@ -73,7 +73,7 @@ def test_what_is_no_command_cannot_be_ordered(directory: DirectoryHarness, comma
 
 
 def test_at_first_there_is_nobody(harness: MailboxHarness, empty: Path, tmp_path: Path) -> None:
-    """Subscribers hear so, and that it is all there is."""
+    """Subscribers are notified of it, and that it is all there is."""
     directory = DirectoryHarness(harness, Path(shutil.copy(empty, tmp_path / "directory.db")))
     assert directory.subscriber.hear() == DirectoryChanged(complete=True)
 
@@ -95,7 +95,7 @@ def test_who_has_just_started_is_told_everything(directory: DirectoryHarness) ->
 def test_every_subscriber_hears_of_a_change_before_it_is_answered(
     harness: MailboxHarness, empty: Path, tmp_path: Path
 ) -> None:
-    """And whoever hears of it finds the snapshot changed already."""
+    """And anyone who is notified of it finds the snapshot changed already."""
     profiles = Profiles()
     seen: deque[tuple[str, int]] = deque()
 
@@ -313,12 +313,12 @@ def test_what_a_killed_server_left_does_not_count_until_it_is_synced(
 
 
 def remove(path: Path) -> None:
-    """As whoever cleans up."""
+    """As one who cleans up."""
     path.unlink()
 
 
 def put_back_a_copy(path: Path) -> None:
-    """As whoever restores a backup under a running server."""
+    """As one who restores a backup under a running server."""
     shutil.copy(path, path.with_suffix(".copy"))
     path.with_suffix(".copy").rename(path)
 
@@ -345,7 +345,7 @@ def test_a_file_that_was_removed_or_replaced_takes_nothing_on(
 
 
 def test_a_file_that_is_not_there_is_not_made_anew(directory: DirectoryHarness) -> None:
-    """By no incarnation: it would let nobody in."""
+    """By no incarnation: it would let no one in."""
     directory.path.unlink()
     stop(directory.mailbox, WAIT)
     assert isinstance(directory.harness.watch.hear(), Stopped)

@@ -99,7 +99,7 @@ def test_whoever_reads_the_snapshot_has_the_change_before_the_answer(
     assert config.settings == {"desk": {"size": 1, "tags": ("a",)}}
     assert config.whitelabel == {"product_name": "Desk"}
     assert isinstance(config.settings["desk"], MappingProxyType)
-    assert directory.changes() == []  # channels need not hear of it
+    assert directory.changes() == []  # channels need not be notified of it
 
 
 def test_what_the_schema_does_not_allow_is_refused_by_field(directory: DirectoryHarness) -> None:

@@ -75,7 +75,7 @@ def rows(path: Path) -> list[Any]:
 
 
 def change(path: Path, statement: str, *values: Any) -> None:
-    """As whoever can write the file would."""
+    """As one who can write the file would."""
     with closing(sqlite3.connect(path)) as file, file:
         assert file.execute(statement, values).rowcount > 0
 
@@ -179,7 +179,7 @@ def test_a_connector_that_is_not_there_gets_the_nearest_name(directory: Director
 
 
 def test_null_removes_all_of_it_and_the_revision_goes_on(directory: DirectoryHarness) -> None:
-    """So that nobody takes the next settings for those he has seen."""
+    """So that no one takes the next settings for those he has seen."""
     directory.tenant()
     configure(directory, **MAIL)
     answer = directory.execute(ConfigureConnector("acme", "mail", None))["connector"]

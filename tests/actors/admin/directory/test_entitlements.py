@@ -49,7 +49,7 @@ def paged(
 
 
 def tried(directory: DirectoryHarness, tenant: str = "acme") -> frozenset[str]:
-    """What whoever serves the tenant goes by."""
+    """What anyone who serves the tenant goes by."""
     return directory.profiles.of(directory.known.tenants[tenant].id).tests
 
 
@@ -78,7 +78,7 @@ def test_whoever_starts_the_server_enrols_as_console(directory: DirectoryHarness
 
 
 def test_enrolling_again_finds_the_same_enrolment(directory: DirectoryHarness) -> None:
-    """With the date and the person of the first time, whoever asks, with or without a receipt."""
+    """With the date and the person of the first time, no matter who asks, with or without a receipt."""
     ada, joan = directory.tenant(), directory.owner("testers")
     first = directory.execute(EnrolTester("acme", "notes.add"), ada, receipt("first", ada.id))
     directory.now += DAY
@@ -247,7 +247,7 @@ def test_at_first_only_the_server_s_own_hold(directory: DirectoryHarness) -> Non
 
 
 def test_those_that_are_named_change_and_the_others_stay(directory: DirectoryHarness) -> None:
-    """None takes one away; whoever reads the snapshot has it before the answer."""
+    """None takes one away; anyone who reads the snapshot has it before the answer."""
     directory.tenant()
     directory.execute(SetLimits("acme", {"requests_per_second": 2.5, "mailbox": 10}))
     directory.execute(SetLimits("acme", {"burst": 5, "mailbox": None, "database_bytes": 2**40}))
@@ -259,7 +259,7 @@ def test_those_that_are_named_change_and_the_others_stay(directory: DirectoryHar
 
 
 def test_a_tenant_without_any_is_unremarkable_again(directory: DirectoryHarness) -> None:
-    """As if nobody had ever set one."""
+    """As if no one had ever set one."""
     directory.tenant()
     directory.execute(SetLimits("acme", {"mailbox": 10}))
     directory.execute(SetLimits("acme", {"mailbox": None}))
@@ -286,7 +286,7 @@ def test_a_limit_that_there_is_not_is_refused(directory: DirectoryHarness) -> No
 
 
 def test_a_tenant_has_its_own(directory: DirectoryHarness) -> None:
-    """Nobody else's change with them; a tenant that there is not has none."""
+    """No one else's change with them; a tenant that there is not has none."""
     directory.tenant()
     directory.tenant("globex")
     directory.execute(SetLimits("globex", {"mailbox": 10}))

@@ -131,7 +131,7 @@ def test_the_first_and_the_last_year_can_be_shown(directory: DirectoryHarness) -
 
 
 def test_what_there_is_not_is_not_found(directory: DirectoryHarness) -> None:
-    """A subscription that nobody took, a tenant that nobody made."""
+    """A subscription that no one took, a tenant that no one made."""
     directory.tenant()
     assert isinstance(directory.refusal(EndSubscription("acme", "mail")), NotFound)
     assert isinstance(directory.refusal(SetSubscription("nowhere", "mail", None, None)), NotFound)

@@ -46,7 +46,7 @@ def only(directory: DirectoryHarness, tenant: str = "acme") -> Map:
 
 
 def test_a_grant_names_person_tenant_reason_giver_and_end(directory: DirectoryHarness) -> None:
-    """The same to whoever asks for it, to the list, and to the subscribers."""
+    """The same to the one who asks for it, to the list, and to the subscribers."""
     ada, admin = directory.tenant(), directory.developer()
     made = directory.execute(grant(admin.person), by=ada)["grant"]
     assert re.fullmatch(r"g_[0-9a-f]{16}", made["id"])
@@ -67,7 +67,7 @@ def test_a_grant_names_person_tenant_reason_giver_and_end(directory: DirectoryHa
 
 
 def test_another_developer_admin_or_the_console_grants_it(directory: DirectoryHarness) -> None:
-    """The history names the person, or that it was nobody's token."""
+    """The history names the person, or that it was no one's token."""
     directory.tenant()
     giver, taker = directory.developer(), directory.developer()
     assert directory.execute(grant(taker.person), by=giver)["grant"]["granted_by"] == giver.person
@@ -99,7 +99,7 @@ def test_nobody_grants_himself_by_a_token_he_issued(directory: DirectoryHarness)
 
 
 def test_the_admin_owner_grants_with_a_token_of_his_own(directory: DirectoryHarness) -> None:
-    """Not with the first one, which whoever made the tenant has seen."""
+    """Not with the first one, which the one who made the tenant has seen."""
     admin = directory.developer()
     made = directory.execute(CreateTenant("acme", "Ada", None, token=True), by=admin)
     first = directory.principal(made["token"]["id"])
@@ -110,7 +110,7 @@ def test_the_admin_owner_grants_with_a_token_of_his_own(directory: DirectoryHarn
 
 
 def test_nobody_grants_himself_by_somebody_he_added(directory: DirectoryHarness) -> None:
-    """Whoever issued that one's token; the other way round and to others it is allowed."""
+    """Even the one who issued that one's token; the other way round and to others it is allowed."""
     directory.tenant()
     admin = directory.developer()
     added = directory.execute(AddDeveloper("Bob", None, "developer admin"), by=admin)["developer"][
@@ -128,7 +128,7 @@ def test_nobody_grants_himself_by_somebody_he_added(directory: DirectoryHarness)
 
 
 def test_only_a_developer_admin_becomes_one(directory: DirectoryHarness) -> None:
-    """In the same words for a developer, a tenant's person, one who was removed, and nobody."""
+    """In the same words for a developer, a tenant's person, one who was removed, and no one."""
     ada = directory.tenant()
     gone = directory.developer().person
     directory.developer()
@@ -234,7 +234,7 @@ def test_what_has_ended_stays_so_when_the_clock_is_set_back(directory: Directory
 def test_what_expired_while_no_server_ran_is_recorded_at_the_start(
     directory: DirectoryHarness,
 ) -> None:
-    """Nobody hears of the grant as one that holds."""
+    """No one is notified of the grant as one that holds."""
     directory.tenant()
     directory.super_admin()
     directory.now += DAY

@@ -15,7 +15,7 @@ from tests.actors.admin.directory_harness import CONSOLE, DirectoryHarness
 
 
 def test_at_first_there_is_nobody(directory: DirectoryHarness) -> None:
-    """The first developer admin is made by whoever starts the server."""
+    """The first developer admin is made by the one who starts the server."""
     assert directory.ask(ListDevelopers()) == {"developers": []}
 
 
@@ -57,7 +57,7 @@ def test_a_removed_developer_is_gone_with_his_tokens(directory: DirectoryHarness
 
 
 def test_the_last_developer_admin_stays(directory: DirectoryHarness) -> None:
-    """Not by himself, not by the console: nobody could administer the platform then."""
+    """Not by himself, not by the console: no one could administer the platform then."""
     directory.developer("developer")
     last = directory.developer()
     for command in (RemoveDeveloper(last.person), ChangeDeveloper(last.person, "developer")):
@@ -72,7 +72,7 @@ def test_the_last_developer_admin_stays(directory: DirectoryHarness) -> None:
 
 
 def test_a_tenant_s_people_are_not_the_platform_s(directory: DirectoryHarness) -> None:
-    """They are as absent as nobody."""
+    """They are as absent as no one."""
     ada = directory.tenant()
     for command in (RemoveDeveloper(ada.person), ChangeDeveloper(ada.person, "developer admin")):
         assert isinstance(directory.refusal(command), NotFound)

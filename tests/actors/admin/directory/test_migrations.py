@@ -122,7 +122,7 @@ def test_the_admin_owner_s_tokens_are_one_person_s_and_others_each_one_s_own(
 def test_labels_that_could_not_be_shown_are_made_so_that_they_can(
     directory: DirectoryHarness,
 ) -> None:
-    """Whoever has none is named by the role; what is too long for a name or a label is cut."""
+    """Anyone who has none is named by the role; what is too long for a name or a label is cut."""
     members = directory.ask(ListMembers("globex", "", 50))["members"]
     assert sorted(each["name"] for each in members) == ["admin owner", "member", "x" * 200]
     listed = directory.ask(ListTokens("globex", None, "", 50))["tokens"]

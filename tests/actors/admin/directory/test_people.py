@@ -63,7 +63,7 @@ def test_a_tenant_begins_with_its_admin_owner(directory: DirectoryHarness) -> No
 
 
 def test_a_member_is_added_without_a_token(directory: DirectoryHarness) -> None:
-    """Nobody has to hear of him."""
+    """No one has to be notified of him."""
     directory.tenant()
     directory.changes()
     member = directory.execute(AddMember("acme", "Joan", "joan@example.org"))["member"]
@@ -74,7 +74,7 @@ def test_a_member_is_added_without_a_token(directory: DirectoryHarness) -> None:
 
 
 def test_people_are_listed_page_by_page(directory: DirectoryHarness) -> None:
-    """Each once, by id, the admin owner among them; nobody of another tenant."""
+    """Each once, by id, the admin owner among them; no one of another tenant."""
     everybody = {directory.tenant().person} | {directory.member().person for _ in range(6)}
     directory.tenant("globex")
     found: list[str] = []
@@ -139,7 +139,7 @@ def test_a_withdrawn_owner_is_a_member_and_what_he_made_works_on(
 
 
 def test_a_transfer_leaves_an_owner_with_every_area(directory: DirectoryHarness) -> None:
-    """One change tells of both."""
+    """One change reports both."""
     ada, joan = directory.tenant(), directory.member()
     directory.changes()
     result = directory.execute(TransferOwnership("acme", joan.person), by=ada)
@@ -221,7 +221,7 @@ def test_what_an_admin_owner_has_cannot_be_narrowed(directory: DirectoryHarness)
 
 
 def test_a_removed_person_is_gone_with_his_tokens(directory: DirectoryHarness) -> None:
-    """How many is in the result; nobody finds him any more."""
+    """How many is in the result; no one finds him any more."""
     directory.tenant()
     joan = directory.member()
     second = directory.with_token("acme", joan.person)
@@ -325,7 +325,7 @@ def test_somebody_of_another_tenant_is_not_there(directory: DirectoryHarness) ->
 
 
 def test_a_tenant_that_there_is_not_is_not_found(directory: DirectoryHarness) -> None:
-    """Whatever is asked of it, and whoever is named."""
+    """Whatever is asked of it, and no matter who is named."""
     for command in (*commands_about("nowhere", NOBODY), AddMember("nowhere", "x", None)):
         assert isinstance(directory.refusal(command), NotFound)
     for question in (ListOwners("nowhere"), ListMembers("nowhere", "", 50)):

@@ -52,7 +52,7 @@ which = st.integers(0, 50)
 
 
 class Witness(SubscriberView):
-    """Looks at every single change that it hears, not only at what it knows in the end."""
+    """Looks at every single change that it receives, not only at what it has in the end."""
 
     def apply(self, changes: Any) -> None:
         """One by one."""
@@ -94,7 +94,7 @@ class RandomOrders(RuleBasedStateMachine):
         """That ever were, the newest first."""
 
     def teardown(self) -> None:
-        """Nobody stays behind."""
+        """No one stays behind."""
         self.harness.empty()
         self.folder.cleanup()
 
@@ -174,7 +174,7 @@ class RandomOrders(RuleBasedStateMachine):
 
     @rule(giver=which, person=which, days=st.none() | st.floats(0.01, 2))
     def issue(self, giver: int, person: int, days: float | None) -> None:
-        """A token more, by whoever."""
+        """A token more, by anyone."""
         holder = self.someone(person)
         wanted = m.IssueToken(holder.tenant, holder.person, "more", None, days)
         self.execute(wanted, self.someone(giver) if giver % 3 else CONSOLE)
@@ -241,7 +241,7 @@ class RandomOrders(RuleBasedStateMachine):
 
     @rule(person=which)
     def remove_developer(self, person: int) -> None:
-        """Whoever it is."""
+        """No matter who it is."""
         self.execute(m.RemoveDeveloper(self.someone(person).person), CONSOLE)
 
     @rule(
@@ -345,7 +345,7 @@ class RandomOrders(RuleBasedStateMachine):
 
     @invariant()
     def who_was_enrolled_is_a_tester_until_that_is_withdrawn(self) -> None:
-        """Since the first time, in the file and for whoever serves him; or until the tenant is gone."""
+        """Since the first time, in the file and for the one who serves him; or until the tenant is gone."""
         ids = {tenant.id for tenant in self.directory.known.tenants.values()}
         wanted = {place: at for place, at in self.tested.items() if place[0] in ids}
         assert self._enrolments() == wanted

@@ -44,7 +44,7 @@ def show(directory: DirectoryHarness, name: str = "acme") -> Map:
 
 
 def test_a_tenant_is_made_with_a_file_and_an_admin_owner(directory: DirectoryHarness) -> None:
-    """Named by an id that nobody chose; subscribers hear of it once."""
+    """Named by an id that no one chose; subscribers are notified of it once."""
     made = directory.execute(create())
     tenant = made["tenant"]
     assert re.fullmatch(r"[0-9a-f]{32}", tenant["id"])
@@ -64,7 +64,7 @@ def test_a_tenant_is_made_with_a_file_and_an_admin_owner(directory: DirectoryHar
 
 
 def test_its_admin_owner_gets_a_token_if_wanted(directory: DirectoryHarness) -> None:
-    """One message tells of both."""
+    """One message reports both."""
     directory.changes()
     made = directory.execute(create(token=True))
     assert made["token"]["text"].startswith("tnt_")
@@ -153,7 +153,7 @@ def test_a_tenant_is_shown_with_what_it_has(directory: DirectoryHarness) -> None
 
 
 def test_a_suspended_tenant_is_resumed(directory: DirectoryHarness) -> None:
-    """Subscribers hear each; the reason is shown as long as it holds."""
+    """Subscribers receive each; the reason is shown as long as it holds."""
     directory.execute(create())
     suspended = directory.execute(SuspendTenant("acme", "invoice 4711"))["tenant"]
     assert (suspended["status"], suspended["reason"]) == ("suspended", "invoice 4711")

@@ -74,7 +74,7 @@ def retired(directory: DirectoryHarness) -> ReplyFuture:
 
 
 def archived(directory: DirectoryHarness, answer: ReplyFuture) -> None:
-    """The backup is made, and the Directory has heard of it."""
+    """The backup is made, and the Directory has been notified of it."""
     resolve(answer, BACKUP)
     directory.wait_until_idle()
 

@@ -305,7 +305,7 @@ def test_what_a_super_admin_issues_for_the_platform_he_issues_as_developer_admin
 
 
 def test_an_expired_token_is_over_once_and_for_all(directory: DirectoryHarness) -> None:
-    """The sweep marks it in the file: the machine's clock set back and a restart bring it back to nobody."""
+    """The sweep marks it in the file: the machine's clock set back and a restart bring it back to no one."""
     directory.tenant()
     person = directory.member().person
     short = directory.with_token("acme", person, days=1)
@@ -350,7 +350,7 @@ def test_while_the_clock_stands_back_the_directory_s_does_not(directory: Directo
 
 
 def test_last_uses_are_kept_to_the_minute_and_go_forward_only(directory: DirectoryHarness) -> None:
-    """Channels report late and in any order; unknown tokens are nobody's."""
+    """Channels report late and in any order; unknown tokens are no one's."""
     ada = directory.tenant()
     directory.changes()
     for at, shown in (
@@ -392,7 +392,7 @@ def test_every_area_does_not_make_an_admin_owner(directory: DirectoryHarness) ->
 
 
 def test_a_token_tells_who_issued_it(directory: DirectoryHarness) -> None:
-    """A tenant's first one whoever made the tenant."""
+    """A tenant's first one was issued by the one who made the tenant."""
     admin = directory.developer()
     made = directory.execute(CreateTenant("acme", "Ada", None, token=True), by=admin)
     first = directory.principal(made["token"]["id"])
@@ -423,7 +423,7 @@ def test_after_a_transfer_the_list_tells_which_tokens_others_know(
 
 
 def test_a_person_has_a_hundred_good_tokens_at_most(directory: DirectoryHarness) -> None:
-    """Neither revoked ones nor expired ones count; whoever runs the server gets in all the same."""
+    """Neither revoked ones nor expired ones count; anyone who runs the server gets in all the same."""
     ada, joan = directory.tenant(), directory.member()
     directory.with_token("acme", joan.person, days=1)
     for _ in range(98):

@@ -53,7 +53,7 @@ GRANT = "g_" + "c" * 16
 
 
 class Desk(Mailbox):
-    """An actor's mailbox in which nobody lives: what is asked is there to be seen."""
+    """An actor's mailbox in which no one lives: what is asked is there to be seen."""
 
     __slots__ = ("asked",)
 
@@ -81,7 +81,7 @@ class Stub(NamedTuple):
 
 
 class NoConnectors(dict[str, Mailbox]):
-    """Nobody to call."""
+    """No one to call."""
 
     awake: tuple[Mailbox, ...] = ()
 
@@ -118,7 +118,7 @@ def start(ctx: AdminContext, params: dict[str, Any]) -> tuple[CoroutineDriver, A
 
 
 def refusal(action: str, params: dict[str, Any], **who: Any) -> ActionError:
-    """What a function refuses with by itself, having asked nobody."""
+    """What a function refuses with by itself, having asked no one."""
     actors = desks()
     _, step = start(context(actors, action, **who), params)
     assert isinstance(step, Raised)
@@ -310,7 +310,7 @@ SEARCHED: list[tuple[str, dict[str, Any], SearchLogs]] = [
 def test_a_page_of_a_log_is_searched_for_by_the_tenants_id(
     action: str, params: dict[str, Any], question: SearchLogs
 ) -> None:
-    """Lines come back with all members that there are, whoever wrote them; cursors as they are."""
+    """Lines come back with all members that there are, no matter who wrote them; cursors as they are."""
     actors = desks()
     stepper, step = start(context(actors, action), params)
     desk = cast("Desk", actors.log_reader)
@@ -337,7 +337,7 @@ def test_a_page_of_a_log_is_searched_for_by_the_tenants_id(
 def test_errors_of_a_tenant_are_none_from_before_it_was_there(
     role: str, params: dict[str, Any], since: float, only: Any
 ) -> None:
-    """Its name can have been another one's. Its people hear that something failed, not where."""
+    """Its name can have been another one's. Its people are notified that something failed, not where."""
     actors = desks()
     stepper, step = start(context(actors, "logs.errors", caller=replace(ADA, role=role)), params)
     assert isinstance(step, Awaiting)
@@ -589,7 +589,7 @@ def test_what_is_about_one_tenant_has_to_name_it(action: str, params: dict[str, 
 
 
 def test_developers_read_the_records_of_all_tenants_and_a_tenants_people_never_do() -> None:
-    """The tenant's id is what the reader goes by; nobody of a tenant gets past without one."""
+    """The tenant's id is what the reader goes by; no one of a tenant gets past without one."""
     actors = desks()
     dev = Principal("t_" + "2" * 16, None, "developer")
     start(context(actors, "audit.list", tenant=None, caller=dev), {})

@@ -1,4 +1,4 @@
-"""Tries and breakers: how long between them, how often, and never past the deadline. Nobody sleeps here."""
+"""Tries and breakers: how long between them, how often, and never past the deadline. No one sleeps here."""
 
 from __future__ import annotations
 

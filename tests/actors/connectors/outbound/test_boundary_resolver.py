@@ -1,4 +1,4 @@
-"""Names, and what one that nobody answers does to others."""
+"""Names, and what one that no one answers does to others."""
 
 from __future__ import annotations
 

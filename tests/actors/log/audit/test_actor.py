@@ -1,4 +1,4 @@
-"""The AdminLog: who asks hears whether it is written, who tells can rely on it."""
+"""The AdminLog: who asks receives whether it is written, who tells can rely on it."""
 
 from __future__ import annotations
 

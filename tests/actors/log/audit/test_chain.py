@@ -219,7 +219,7 @@ def test_a_text_that_is_too_long_says_that_it_was_cut() -> None:
 
 
 def test_no_token_of_ours_is_ever_recorded() -> None:
-    """Also where whoever records has forgotten to take it out."""
+    """Also where the one who records has forgotten to take it out."""
     token = "tnt_" + "abcdefgh" * 5
     said = entry(message=f"no {token}", params={"text": token, "password": "hunter2"}, action=token)
 

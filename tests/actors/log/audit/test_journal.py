@@ -570,7 +570,7 @@ def put_back(volume: Path) -> None:
 def test_a_file_that_is_taken_away_is_missed(
     journal: AuditFiles, directory: Path, take: Callable[[Path], None]
 ) -> None:
-    """A descriptor would go on writing to what nobody sees. Put back, it is written to again."""
+    """A descriptor would go on writing to what no one sees. Put back, it is written to again."""
     journal.append(entry())
     volume = directory / "2026-11.jsonl"
 

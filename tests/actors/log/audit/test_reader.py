@@ -1,4 +1,4 @@
-"""The AuditReader: pages and verifications for whoever asks, the ones not held up by the others."""
+"""The AuditReader: pages and verifications for any caller, the ones not held up by the others."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_verification_is_answered(audit_reader: Mailbox, directory: Path) -> N
 
 
 def test_a_broken_chain_is_answered_with_its_place(audit_reader: Mailbox) -> None:
-    """Here it is a head that nobody knows."""
+    """Here it is a head that no one knows."""
     answer = ask(audit_reader, Verify("f" * 64), WAIT)
 
     assert not answer["ok"]
@@ -154,7 +154,7 @@ def test_verifications_are_answered_in_their_order(
 def test_a_reader_that_stops_leaves_no_caller_waiting(
     harness: MailboxHarness, directory: Path
 ) -> None:
-    """Who waits for a verification hears it."""
+    """Who waits for a verification receives it."""
     mailbox = start(harness, directory)
     gate = Gate()
     gate.block(harness.dispatcher.schedule)
@@ -186,7 +186,7 @@ def test_a_reader_that_fails_leaves_no_caller_waiting(
 def test_a_log_that_cannot_be_read_is_said_without_its_whole_path(
     harness: MailboxHarness, tmp_path: Path
 ) -> None:
-    """Callers hear what is wrong, not where the server keeps its files."""
+    """Callers receive what is wrong, not where the server keeps its files."""
     mailbox = start(harness, tmp_path / "nowhere" / "audit")
 
     for message in (NEWEST, Verify(None)):

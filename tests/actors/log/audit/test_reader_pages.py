@@ -110,7 +110,7 @@ def test_a_page_is_of_bounded_size(tmp_path: Path) -> None:
 
 
 def test_one_record_always_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else nobody would ever get past it."""
+    """Else no one would ever get past it."""
     directory = tmp_path / "audit"
     with_journal(directory, ["a", "x" * 3900, "b"])
     monkeypatch.setattr(reader, "PAGE_BYTES", 1000)

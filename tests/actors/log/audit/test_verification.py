@@ -190,7 +190,7 @@ def test_a_record_whose_hash_was_made_anew_breaks_the_next(directory: Path, numb
 def test_a_log_that_was_written_anew_from_an_edit_on_needs_a_head(
     directory: Path, number: int
 ) -> None:
-    """Whoever may write the files can make every later record anew; the kept hash is not among them then."""
+    """Anyone who may write the files can make later records anew; the kept hash is not among them then."""
     head = head_of(directory)
     lines = lines_of(directory)
     lines[number - 1] = remade(lines[number - 1], person="p_somebody_else")

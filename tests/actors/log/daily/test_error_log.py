@@ -173,7 +173,7 @@ def test_what_waits_is_one_write(
     ],
 )
 def test_no_secret_is_in_a_line(error_log: Mailbox, directory: Path, said: dict[str, Any]) -> None:
-    """Whoever tells may have forgotten about them."""
+    """Anyone who tells may have forgotten about them."""
     error_log.tell(trouble(**said))
     settled(error_log)
 

@@ -1,4 +1,4 @@
-"""The LogReader: searches for whoever asks, none held up by another, and followers who wait."""
+"""The LogReader: searches for any caller, none held up by another, and followers who wait."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_each_log_is_where_it_is_written(scene: Scene) -> None:
 def test_a_short_search_does_not_wait_for_a_long_one(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They take turns, whoever came first."""
+    """They take turns, no matter who came first."""
     monkeypatch.setattr("actors.log.daily.blocks.FIRST_BYTES", 1000)
     monkeypatch.setattr("actors.log.daily.blocks.MAX_BYTES", 1000)
     monkeypatch.setattr(search, "STEP_SECONDS", 0.0)
@@ -148,7 +148,7 @@ def test_lines_that_are_there_are_not_waited_for(scene: Scene) -> None:
 
 
 def test_a_follower_waits_as_long_as_he_likes_and_no_longer(scene: Scene) -> None:
-    """Then he hears where to go on."""
+    """Then he receives where to go on."""
     scene.add(1)
     newest = scene.find()["newest"]
     short, long = scene.follow(newest, wait_ms=1000), scene.send(after=newest, wait_ms=3000)
@@ -224,7 +224,7 @@ def test_there_are_so_many_searches_in_all(scene: Scene) -> None:
 
 
 def test_a_wrong_question_hurts_no_other(scene: Scene) -> None:
-    """Its asker hears what was wrong."""
+    """Its asker receives what was wrong."""
     scene.add(1)
     with pytest.raises(InvalidArgument):
         scene.find(before="nonsense")
@@ -234,7 +234,7 @@ def test_a_wrong_question_hurts_no_other(scene: Scene) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_said_without_its_whole_path(scene: Scene) -> None:
-    """Callers hear what is wrong, not where the server keeps its files; others go on."""
+    """Callers receive what is wrong, not where the server keeps its files; others go on."""
     scene.add(1)
     scene.add(2, folder=f"tenants/{GLOBEX}")
     folder = scene.logs / "tenants" / ACME
@@ -247,7 +247,7 @@ def test_a_file_that_cannot_be_read_is_said_without_its_whole_path(scene: Scene)
 
 
 def test_a_reader_that_stops_leaves_no_caller_waiting(scene: Scene) -> None:
-    """Who waits for a page hears it."""
+    """Who waits for a page receives it."""
     answer = scene.follow()
     stop(scene.mailbox, WAIT)
 
@@ -257,7 +257,7 @@ def test_a_reader_that_stops_leaves_no_caller_waiting(scene: Scene) -> None:
 
 
 def test_a_reader_that_fails_leaves_no_caller_waiting(scene: Scene) -> None:
-    """And the next one answers whoever asks then."""
+    """And the next one answers anyone who asks then."""
     answer = scene.follow()
     scene.mailbox.tell("nonsense")
     failed = scene.harness.watch.hear()

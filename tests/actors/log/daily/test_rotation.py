@@ -436,7 +436,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_it_is_said_how_many_lines_are_written_all_the_same(
     files: DayFiles, directory: Path
 ) -> None:
-    """The first ones, of a batch over midnight: nobody then writes them again, or counts them as lost."""
+    """The first ones, of a batch over midnight: no one then writes them again, or counts them as lost."""
     with largest_file(10), pytest.raises(WriteFailed) as failed:
         files.append([(NOON - DAY, b"1"), (NOON - DAY, b"2"), (NOON, b"b" * 100), (NOON, b"c")])
 

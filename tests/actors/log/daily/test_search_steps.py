@@ -174,7 +174,7 @@ def test_pages_have_every_line_that_is_asked_for_once_and_in_order(
 
 
 def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    """As a tenant's is that nobody has called yet; what comes later follows."""
+    """As a tenant's is that no one has called yet; what comes later follows."""
     page = searched(LogCatalogue(tmp_path / "nowhere", VIENNA), find())
     assert page == {"lines": [], "next": None, "newest": "0000-00.0"}
 
@@ -306,7 +306,7 @@ def test_errors_are_the_tenants_whose_they_are(log: Written) -> None:
 
 
 def test_members_that_are_not_shown_are_not_searched(log: Written) -> None:
-    """Or whoever may not see a stack could find out what is in it."""
+    """Or anyone who may not see a stack could find out what is in it."""
     log.add(NOON, event="failed", exception={"stack": "secret place"}, trace_id="0" * 32)
 
     assert len(back(log.catalogue(), find(text="secret PLACE"))) == 1
@@ -332,7 +332,7 @@ def test_audit_records_are_searched_over_the_months(tmp_path: Path) -> None:
 
 
 def test_what_is_no_audit_record_is_not_shown_as_one(tmp_path: Path) -> None:
-    """Whoever reads the log is to see records, or that there is none."""
+    """Anyone who reads the log is to see records, or that there is none."""
     write(tmp_path, NOVEMBER)
     (path,) = tmp_path.glob("*.jsonl")
     with path.open("a") as file:

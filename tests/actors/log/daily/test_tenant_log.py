@@ -232,7 +232,7 @@ def test_a_full_disk_costs_lines_and_the_loss_is_told_when_it_is_over(
 def test_a_loss_is_told_at_the_next_midnight_where_its_tenant_is_silent(
     tenant_log: Mailbox, trouble: Watch
 ) -> None:
-    """Nobody has to come back for it."""
+    """No one has to come back for it."""
     with largest_file(100):
         tenant_log.tell(turn(0))
         settled(tenant_log)

@@ -65,7 +65,7 @@ def test_a_steady_stream_has_its_rate() -> None:
 
 
 def test_what_was_busy_and_is_quiet_has_no_rate_after_the_time() -> None:
-    """Also where nothing at all has come in between, and nobody has looked."""
+    """Also where nothing at all has come in between, and no one has looked."""
     counted = Counted()
     for _ in range(100):
         counted.count(1.0, 1000)

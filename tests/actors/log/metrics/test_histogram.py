@@ -49,7 +49,7 @@ def test_a_percentile_is_in_the_bucket_of_the_exact_one(durations: list[float]) 
 
 @given(DURATIONS)
 def test_percentiles_rise_with_their_shares(durations: list[float]) -> None:
-    """A median above the 95th percentile would be believed by nobody."""
+    """A median above the 95th percentile would be believed by none."""
     found = histogram(durations).percentiles(SHARES)
     assert found == sorted(value for value in found if value is not None)
 

@@ -124,7 +124,7 @@ def test_servers_in_one_process_do_not_mix_their_figures(harness: MailboxHarness
 
 
 def test_only_this_machine_reaches_it(harness: MailboxHarness) -> None:
-    """Whoever listens on every address answers on this one, too."""
+    """Anyone who listens on every address answers on this one, too."""
     with closing(MetricsServer(0, start(harness))) as server, socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.2", server.port)) != 0
 

@@ -169,7 +169,7 @@ def memory_used() -> int:
 
 
 def test_opening_leaves_next_to_nothing_in_the_page_cache(library: Library) -> None:
-    """A thousand tenants stay open: 87 KB each for pages that nobody has asked for were most of it."""
+    """A thousand tenants stay open: 87 KB each for pages that no one has asked for were most of it."""
     ids = [library.create() for _ in range(5)]
     library.open(ids[0])
     before = memory_used()

@@ -446,7 +446,7 @@ ORDERS = {"newest": "id DESC", "title": "title"}
 def test_a_text_that_the_caller_sends_is_refused_even_where_the_code_has_it(
     stocked: TenantDatabase, make: Callable[[], Executable], params: dict[str, Any]
 ) -> None:
-    """What an administrative function may run is not for whoever sends the same words to another one."""
+    """What an administrative function may run is not for the one who sends the same words to another one."""
     for _ in range(3):
         with (
             stocked.function_scope(params, float("inf"), read_only=False) as db,

@@ -79,7 +79,7 @@ def test_a_ticket_may_be_opened_for_somebody_to_deal_with(desk: Desk, contact: i
 
 
 def test_a_ticket_needs_its_contact(desk: Desk) -> None:
-    """Nothing is stored for nobody, no step either."""
+    """Nothing is stored for no one, no step either."""
     with pytest.raises(NotFound, match="contact 17 is not there"):
         desk("tickets.open", contact_id=17, subject="s", body="b")
     assert desk.rows("SELECT * FROM tickets UNION ALL SELECT * FROM ticket_events") == []
@@ -174,7 +174,7 @@ def queue(desk: Desk) -> Desk:
 def test_tickets_are_listed_by_what_is_asked_newest_first(
     queue: Desk, filters: dict[str, Any], found: list[int]
 ) -> None:
-    """Every filter alone and together; null asks for those that nobody deals with."""
+    """Every filter alone and together; null asks for those that no one deals with."""
     assert [ticket["id"] for ticket in queue("tickets.list", **filters)["tickets"]] == found
     pages = queue.pages("tickets.list", limit=1, **filters)
     assert [ticket["id"] for page in pages for ticket in page["tickets"]] == found

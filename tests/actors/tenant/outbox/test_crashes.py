@@ -110,7 +110,7 @@ def test_nothing_is_lost_doubled_or_made_up(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The parcels in the file are what was committed: the peer saw each of these keys and no other, and
-    whoever was named for one has heard of it once."""
+    the one who was named for one has been notified of it once."""
     monkeypatch.setattr("actors.tenant.outbox.outcome_writer.backoff", lambda *_: 0.0)
     harness = OutboxHarness(tmp_path, monkeypatch)
     story = Story(harness, seed)

@@ -1,4 +1,4 @@
-"""A tenant and what its functions send: when it leaves, how often, in which order, and who hears of it."""
+"""A tenant and what its functions send: when it leaves, how often, in which order, and who is notified."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OutboxH
 
 
 def test_it_leaves_after_the_commit_with_all_that_a_connector_needs(harness: OutboxHarness) -> None:
-    """Before the commit the connector has heard nothing."""
+    """Before the commit the connector has received nothing."""
     before: list[object] = []
     harness.commits.append(lambda: before.extend(harness.operates()))
     key = harness.sent("a parcel")
@@ -102,7 +102,7 @@ def test_no_more_than_some_are_under_way_at_once(harness: OutboxHarness) -> None
 
 
 def test_the_callback_is_called_after_a_success_and_the_row_is_gone(harness: OutboxHarness) -> None:
-    """Although nobody but an admin owner could call that action."""
+    """Although no one but an admin owner could call that action."""
     key = harness.sent()
     harness.accept(harness.operate())
     assert harness.heard() == [(key, True)]
@@ -118,7 +118,9 @@ def test_hearing_of_it_and_the_end_of_the_row_are_one_commit(harness: OutboxHarn
     def end() -> None:
         raise Crash
 
-    harness.after_commits.extend([lambda: None, end])  # its outcome; then whoever hears of it
+    harness.after_commits.extend(
+        [lambda: None, end]
+    )  # its outcome; then anyone who is notified of it
     harness.accept(message)
     assert harness.rows("SELECT count(*) FROM tenantry_outbox") == [(0,)]
     assert harness.heard() == [(key, True)]
@@ -138,7 +140,7 @@ def test_hearing_of_it_and_the_end_of_the_row_are_one_commit(harness: OutboxHarn
 def test_what_may_help_is_tried_again_with_the_same_key(
     harness: OutboxHarness, error: Exception
 ) -> None:
-    """Nobody hears of it meanwhile."""
+    """No one is notified of it meanwhile."""
     key = harness.sent()
     for _ in range(3):
         (message,) = harness.operates()
@@ -185,7 +187,7 @@ def test_it_is_given_up_after_so_many_attempts(harness: OutboxHarness) -> None:
 
 
 def test_an_answer_that_does_not_fit_the_schema_is_a_defect(harness: OutboxHarness) -> None:
-    """The function that hears of it may rely on its shape."""
+    """The function that is notified of it may rely on its shape."""
     key = harness.sent()
     (message,) = harness.operates()
     message.reply_to.set({"receipt": 7})
@@ -255,7 +257,7 @@ def test_a_dead_one_lets_the_next_go(harness: OutboxHarness) -> None:
 
 
 def test_what_a_crash_cut_off_is_repeated_with_the_same_key(harness: OutboxHarness) -> None:
-    """The answer to the first attempt is nobody's any more."""
+    """The answer to the first attempt is no one's any more."""
     key = harness.sent()
     (lost,) = harness.operates()
     harness.crash()
@@ -359,7 +361,7 @@ def test_nothing_can_be_sent_where_the_marker_cannot_be_made(harness: OutboxHarn
 
 
 def test_a_suspended_tenant_sends_nothing_until_it_is_resumed(harness: OutboxHarness) -> None:
-    """What has left may end; its outcome is written down, and heard of then."""
+    """What has left may end; its outcome is written down, and reported then."""
     first = harness.sent()
     (message,) = harness.operates()
     harness.suspend()

@@ -1,4 +1,4 @@
-"""The Waker: whose outbox is due is woken, a few at a time; whoever is in, suspended or unknown is not."""
+"""The Waker: whose outbox is due is woken, a few at a time; anyone who is in, suspended or unknown is not."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def everything(*tenants: TenantRecord) -> DirectoryChanged:
 
 
 def test_those_with_a_marker_are_woken_once_the_directory_has_spoken(bedroom: Bedroom) -> None:
-    """A marker whose tenant nobody knows is nobody's."""
+    """A marker whose tenant no one knows is no one's."""
     bedroom.markers = ["c" * 32, GLOBEX.id]
     assert bedroom.told(Tick()) == []
     assert bedroom.told(everything(ACME, GLOBEX), Tick()) == ["globex"]

@@ -1,4 +1,4 @@
-"""A commit that fails: nobody is told `ok` about what is not on disk, and nothing on disk is denied."""
+"""A commit that fails: no one is told `ok` about what is not on disk, and nothing on disk is denied."""
 
 from __future__ import annotations
 

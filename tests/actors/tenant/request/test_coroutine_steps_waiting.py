@@ -366,7 +366,7 @@ def test_a_failure_before_anything_is_on_disk_is_not_kept(tenant: AsyncTenantHar
 def test_what_an_incarnation_left_unfinished_is_aborted_and_not_run_again(
     tenant: AsyncTenantHarness, harness: MailboxHarness
 ) -> None:
-    """The caller hears it at once, and whoever sends the id again hears what is on disk, and when it was."""
+    """The caller receives it at once; who sends the id again receives what is on disk, and when it was."""
     tenant.serve(send_letters)
     tenant.send(id_="cut", times=3)
     tenant.answer(tenant.called())
@@ -503,7 +503,7 @@ def test_a_connector_that_is_not_there_says_so_at_the_await(
 
 
 def test_ctx_db_is_nobody_s_while_its_function_waits(tenant: AsyncTenantHarness) -> None:
-    """Whoever got hold of it."""
+    """No matter who got hold of it."""
     kept: list[Context] = []
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -576,7 +576,7 @@ def test_each_stretch_is_charged_and_none_but_the_first_is_refused(
 def test_what_waits_past_the_deadline_is_closed_and_says_what_is_kept(
     timed: AsyncTenantHarness, later: Passing, writes_first: bool
 ) -> None:
-    """Its `finally` runs, without a database; a late answer is nobody's."""
+    """Its `finally` runs, without a database; a late answer is no one's."""
     cleaned: list[str] = []
 
     async def function(ctx: Context, params: Any) -> Map:
@@ -622,7 +622,7 @@ def test_an_answer_after_the_deadline_is_no_answer(
 
 
 def test_deadlines_come_in_their_own_order(timed: AsyncTenantHarness, later: Passing) -> None:
-    """Whoever was first to wait; one timer serves them all."""
+    """No matter who was first to wait; one timer serves them all."""
     timed.serve(send_letters)
     ids = [timed.send(seconds=seconds) for seconds in (180.0, 60.0, 600.0, 120.0)]
     calls = [timed.called() for _ in ids]

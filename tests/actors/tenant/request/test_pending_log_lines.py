@@ -54,7 +54,7 @@ TABLE = RoutingTable.build(read_index(INDEX), "local-dev")
 
 
 class Bench:
-    """A tenant with an empty file, its caller and its log in one queue: what left first is heard first."""
+    """A tenant with an empty file, its caller and its log in one queue: what left first is received first."""
 
     def __init__(self, data: Path, harness: MailboxHarness, number: int) -> None:
         self.record = TenantRecord("acme", f"{number:032x}")

@@ -212,7 +212,7 @@ def test_a_function_cannot_change_the_config(desk: Desk) -> None:
 
 
 def test_refusals_speak_the_tenants_words(desk: Desk) -> None:
-    """By their codes, whoever refuses: the engine, the schema, a function, a defect."""
+    """By their codes, no matter who refuses: the engine, the schema, a function, a defect."""
     texts = {
         code: f"{code}: ask {{support_address}}"
         for code in ("not_found", "invalid_argument", "permission_denied", "internal")
@@ -372,7 +372,7 @@ def test_a_limit_that_is_raised_or_taken_away_ends_the_wait(busy: Desk) -> None:
 
 
 def test_a_change_of_anything_else_leaves_the_debt(busy: Desk) -> None:
-    """Nobody gets rid of it by changing the config."""
+    """No one gets rid of it by changing the config."""
     busy.ask("marks.count")
     limits = TenantLimits(function_ms_per_second=1.0)
     busy.profiles.publish(ACME.id, Profile(Config(1), limits))

@@ -1,4 +1,4 @@
-"""ctx.send: what may be sent, and what whoever tries otherwise is told."""
+"""ctx.send: what may be sent, and what anyone who tries otherwise is told."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_what_the_index_does_not_allow_is_refused_with_a_reason(
 
 
 def test_nothing_is_sent_without_a_subscription() -> None:
-    """The function hears it where it sends, and may catch it."""
+    """The function receives it where it sends, and may catch it."""
 
     def refuse(operation: Operation) -> None:
         raise NotEntitled(operation.name)

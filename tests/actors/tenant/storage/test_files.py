@@ -80,7 +80,7 @@ def test_what_is_only_in_the_wal_is_in_the_backup(library: Library, tenant_id: s
 
 
 def test_doing_it_again_finds_the_backup(library: Library, tenant_id: str) -> None:
-    """Whoever asked may not have heard the answer."""
+    """The one who asked may not have received the answer."""
     backup = archived(library, tenant_id)
     assert archived(library, tenant_id) == backup
     assert names(backup.parent) == [backup.name]

@@ -473,7 +473,7 @@ def test_an_env_that_makes_a_connection_of_its_own_is_noticed(backend: Backend) 
 
 
 def test_the_engines_migrations_go_down_as_they_came_up(tmp_path: Path) -> None:
-    """Nobody runs it on a tenant; it shows that nothing was made which is not named."""
+    """No one runs it on a tenant; it shows that nothing was made which is not named."""
     line = Migrations(None)._histories[0]
     engine = create_engine(f"sqlite:///{tmp_path / 'engine.db'}")
     with engine.begin() as connection:

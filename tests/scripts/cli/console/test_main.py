@@ -128,7 +128,7 @@ def test_without_a_person_what_takes_away_needs_a_name_and_a_digest(
 def test_of_two_who_move_one_version_the_slower_one_changes_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whoever saw it as it was gets a status of its own."""
+    """Anyone who saw it as it was gets a status of its own."""
     main(["-c", "move notes.list@1 reverted 'loses notes' --dry-run --json"])
     digest = json.loads(capsys.readouterr().out)["digest"]
     confirmed = f"--confirm notes.list --digest {digest}"

@@ -41,7 +41,7 @@ def receipts_of(directory: DirectoryHarness) -> list[Any]:
 def test_a_repeated_order_gets_the_first_result_and_does_nothing(
     directory: DirectoryHarness,
 ) -> None:
-    """It says that it is a replay; nobody is told anything."""
+    """It says that it is a replay; no one is told anything."""
     directory.tenant()
     first = directory.done(JOAN, CONSOLE, receipt())
     directory.changes()
@@ -165,7 +165,7 @@ def test_an_order_is_the_same_under_another_token_of_the_person(
 
 
 def test_what_was_answered_is_only_for_who_may_still_ask(directory: DirectoryHarness) -> None:
-    """Whoever lost his role, by that very order or since, hears so; nothing is done a second time."""
+    """Anyone who lost his role, by that very order or since, is notified; nothing is done a second time."""
     ada, joan = directory.tenant(), directory.member()
     kept_by_ada = Receipt(ada.id, "add", b"c" * 32)
     directory.done(JOAN, ada, kept_by_ada)
@@ -198,7 +198,7 @@ def test_a_config_is_not_kept_a_second_time(directory: DirectoryHarness) -> None
 def test_a_revision_that_is_kept_no_longer_was_made_all_the_same(
     directory: DirectoryHarness,
 ) -> None:
-    """Whoever repeats its order hears which it was, and nothing is done."""
+    """Anyone who repeats its order receives which it was, and nothing is done."""
     directory.tenant()
     wanted = PatchConfig("acme", {"settings": {"n": 1}}, 0)
     directory.execute(wanted, receipt=receipt())
