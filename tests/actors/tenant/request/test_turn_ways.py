@@ -74,3 +74,21 @@ def test_adds_and_gets_go_the_short_way_once_their_statements_were_met(
     assert [reply.result["name"] for reply in replies if reply.result] == names[:200]
     assert taken.pop("_checked") == len(ODD)
     assert not taken
+
+
+def test_fields_that_look_like_a_header_only_side_by_side_take_the_short_way(
+    desk: TurnHarness, taken: Taken
+) -> None:
+    """`to` at the beginning of a line begins a header; a name, a line break and Tony's address do not."""
+    [reply] = desk.turn(
+        desk.request(
+            "contacts.add", name="Tony Hoare", email="tony@example.com", company="Host & Co"
+        )
+    )
+    assert reply.ok
+    assert taken["find"] == 0
+    [reply] = desk.turn(
+        desk.request("contacts.add", name="A\nto: b@example.com", email="tony@b.co")
+    )
+    assert reply.error is not None
+    assert reply.error.code == "rejected"
