@@ -69,6 +69,8 @@ class TenantRequest(Struct, frozen=True):
     """time.monotonic() when the frame was read, in seconds."""
     trace_id: str
     """32 hexadecimal digits, from `traceparent` or made on arrival."""
+    size: int = 0
+    """Bytes of the body; 0 if no client has sent it."""
 
     @property
     def whose(self) -> tuple[str, str, str]:

@@ -252,10 +252,10 @@ class Channel(Actor):
 
     def _read(self, frame: Frame, received: float) -> None:
         """Handle one message of a peer: [routing id, body] or [routing id, empty, body]."""
-        parts = frame.parts
+        parts, body = frame.parts, frame.parts[-1]
         delimited = len(parts) > 2 and parts[1] == b""
         try:
-            request, encoding = codec.parse_request(parts[-1], self._limits)
+            request, encoding = codec.parse_request(body, self._limits)
         except codec.BadRequest as bad:
             self._reject_malformed(parts[0], delimited, bad)
             return
@@ -274,7 +274,7 @@ class Channel(Actor):
             if self._pace.is_used:
                 self._pace.require(caller.id, received)
             self._count(caller, parts[0], received)
-            work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id)
+            work = TenantRequest(request, caller, peer, self.mailbox, received, trace_id, len(body))
             if self.mailbox.socket.has_keys:
                 self._watch.check_key(work)
             if is_system(request.action):

@@ -58,6 +58,11 @@ OK = "ok"
 PLAIN = frozenset({str, int, float, bool, type(None)})
 """Types of values that hold no names."""
 
+CONTAINERS = frozenset({list, tuple, dict})
+
+MANY = 50
+"""Elements of a param from which on it takes long to look for secrets in it."""
+
 NAN, INFINITY, NUL = "NaN", "Infinity", "\\u0000"
 """One of them is in JSON that holds a number which JSON does not know, or a NUL."""
 
@@ -76,8 +81,17 @@ class SchemaCheck(NamedTuple):
 class Formatter:
     """Makes lines; for one actor."""
 
-    def __init__(self, zone: ZoneInfo, hide: frozenset[str] = NO_NAMES) -> None:
-        """`hide` are further names of secrets, as `normalise_names` makes them."""
+    def __init__(
+        self,
+        zone: ZoneInfo,
+        hide: frozenset[str] = NO_NAMES,
+        before_long: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`hide` are further names of secrets, as `normalise_names` makes them.
+
+        `before_long` is called before a line that takes milliseconds.
+        """
+        self._before_long = before_long
         self._zone = zone
         self._hide = hide
         self._checks: dict[int, SchemaCheck] = {}
@@ -120,6 +134,8 @@ class Formatter:
         return None if len(encoded) > _max_params(line) or TOKEN_START in text else encoded
 
     def _redacted(self, tenant: str, line: Line) -> bytes:
+        if any(type(each) in CONTAINERS and len(each) > MANY for each in line.params.values()):
+            self._before_long()
         redaction = Redaction(NOTHING_KNOWN if line.schema is None else line.schema, self._hide)
         params = redaction.params(line.params, _max_params(line))
         clean = replace(

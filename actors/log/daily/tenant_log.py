@@ -56,14 +56,15 @@ class TenantLog(Actor):
     ) -> None:
         """`stats` gets every TurnLines as well, `error_log` what was lost.
 
-        `release` is called before old files are put in order: others may compute meanwhile. For lines it
-        is not: they go into the system's memory, and what that saves is lost in the fight for the GIL.
+        `release` is called before old files are put in order, and before a line that takes milliseconds:
+        others may compute meanwhile. Before other lines it is not: what that saves is lost in the fight for
+        the GIL.
         """
         super().__init__(mailbox)
         self._directory = directory
         self._settings = settings
         self._schedule = RotationSchedule(settings.zone)
-        self._formatter = Formatter(settings.zone, normalise_names(settings.hide))
+        self._formatter = Formatter(settings.zone, normalise_names(settings.hide), release)
         self._stats = stats
         self._release = release
         self._open: OrderedDict[str, DayFiles] = OrderedDict()

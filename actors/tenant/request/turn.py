@@ -20,6 +20,7 @@ from actors.messages import TenantRequest
 from actors.tenant.request.outcome import NeedsOwnTransaction, NeedsSavepoints
 from actors.tenant.request.pending import HeldReply, is_request
 from actors.tenant.request.unit_of_work import UnitOfWork
+from transport.frames import HEAVY_BYTES
 from transport.message import INTERNAL, NOT_SUBSCRIBED, Refusal
 
 MOST_CAREFUL_TURNS: Final = 256
@@ -147,6 +148,8 @@ class Turn:
                 pending and now > self._ends and at > self._reached
             ):
                 break
+            if is_heavy := is_plain and message.size > HEAVY_BYTES:
+                unit_of_work.compute.release()  # others would wait until they may steal it
             runs.at = at
             answer = settled.get(at)
             if answer is None:
@@ -156,7 +159,7 @@ class Turn:
                     if not pending:
                         raise
                     break
-                if answer.ended - now > HEAVY_SECONDS:
+                if is_heavy or answer.ended - now > HEAVY_SECONDS:
                     offer()
                     now = time.monotonic()
                 else:

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import func, insert
 from structlog.testing import capture_logs
 
@@ -22,6 +23,7 @@ from actors.tenant.functions.tables import contacts
 from actors.tenant.request.turn import MOST_CAREFUL_TURNS, SavepointPolicy, careful_turns
 from tests.actors.tenant.turn_harness import ACME, TurnHarness
 from tests.faulty.functions import ADD, HIDDEN
+from transport.frames import HEAVY_BYTES
 
 DESK = RoutingTable.build(read_index(Path(__file__).parents[4] / "registry.toml"), "local-dev")
 
@@ -412,3 +414,23 @@ def test_a_turn_without_a_failure_is_forgiven() -> None:
     policy.ended(repeated=True)
     policy.ended(repeated=False)
     assert not policy.is_careful
+
+
+def test_a_heavy_request_leaves_the_right_to_compute_to_others_until_it_is_served(
+    tenant: TurnHarness,
+) -> None:
+    """Others would wait for 10 ms until they may steal it."""
+    compute = tenant.incarnation._unit_of_work.compute
+    held: list[bool] = []
+
+    def note(ctx: Context, params: Any) -> Map:
+        held.append(bool(compute._held()))
+        return {"id": len(held)}
+
+    compute.acquire()
+    tenant.serve("marks.add", note)
+    light = [tenant.request("marks.add", text="light") for _ in range(2)]
+    heavy = replace(tenant.request("marks.add", text="heavy"), size=HEAVY_BYTES + 1)
+    replies = tenant.turn(light[0], heavy, light[1])
+    assert [reply.ok for reply in replies] == [True, True, True]
+    assert held == [True, False, True]
