@@ -70,7 +70,7 @@ class Logins:
         token, following = request.form.get("token", "").strip(), request.form.get("next", "/")
         if not token.isascii() or not token.isprintable() or not 0 < len(token) <= TOKEN_CHARACTERS:
             return self._form(following, "this is no token: it is one line, such as tnt_…", 400)
-        self._admission.admit(scope, None)
+        await self._admission.admit(scope, None)
         caller = Caller(self._connection(token))
         try:
             await caller.log_in()

@@ -83,7 +83,7 @@ class Actions:
             more.append((b"idempotency-key", id.encode()))
             target = target_of(scope["path"])
             token = headers.token()
-            address = self._admission.admit(scope, token)
+            address = await self._admission.admit(scope, token)
             allowed = await self._cors.check(headers, target.tenant)
             more += allowed
             if scope["method"] == "OPTIONS":

@@ -7,6 +7,7 @@ limits those, by token and tenant.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import OrderedDict
 from ipaddress import ip_address
@@ -30,6 +31,9 @@ MOST_ADDRESSES: Final = 10_000
 BURST_SECONDS: Final = 4.0
 """Seconds' worth of requests at once."""
 
+LATE_SECONDS: Final = 0.25
+"""Seconds by which the refusal of an address past its rate is late: a peer that sends again as soon as it is
+answered would otherwise be answered thousands of times a second."""
 
 TRIED: Final = 20
 """Different wrong tokens from one address within TRIED_SECONDS that are worth a line in the log."""
@@ -70,10 +74,10 @@ class AddressAdmission:
         self._full_at: OrderedDict[bytes | str, float] = OrderedDict()
         self._wrong = WrongTokens()
 
-    def admit(self, scope: Scope, token: str | None) -> str:
+    async def admit(self, scope: Scope, token: str | None) -> str:
         """Return the address of a request over HTTP, or nothing if its token is known.
 
-        HttpRefusal if the address is past its rate.
+        HttpRefusal if the address is past its rate, after LATE_SECONDS.
         """
         if not self._step or self._is_known(token):
             return ""
@@ -82,6 +86,7 @@ class AddressAdmission:
         address = self._proxies.client(peer, forwarded)
         refusal = self.refusal(address, token)
         if refusal is not None:
+            await asyncio.sleep(LATE_SECONDS)
             raise HttpRefusal(refusal)
         return address
 

@@ -99,11 +99,10 @@ def test_an_address_without_a_token_is_slowed_down_and_others_are_not(
     first = web.headers() | {"x-forwarded-for": "203.0.113.9"}
     assert web.http.post("/v1/acme/contacts.find", json={}, headers=first).status_code == 200
     flood = {"x-forwarded-for": "203.0.113.7"}
-    statuses = [
-        web.http.post("/v1/system/ping", json={}, headers=flood).status_code for _ in range(8)
-    ]
-    assert (statuses[0], statuses[-1]) == (200, 429)
-    refused = web.http.post("/v1/system/ping", json={}, headers=flood)
+    answers = (web.http.post("/v1/system/ping", json={}, headers=flood) for _ in range(40))
+    assert next(answers).status_code == 200
+    refused = next(each for each in answers if each.status_code != 200)
+    assert refused.status_code == 429
     assert refused.json()["error"]["retry_after_ms"] > 0
     assert int(refused.headers["retry-after"]) >= 1
     other = {"x-forwarded-for": "203.0.113.8"}
@@ -111,7 +110,10 @@ def test_an_address_without_a_token_is_slowed_down_and_others_are_not(
     known = web.http.post("/v1/acme/contacts.find", json={}, headers=web.headers() | flood)
     assert known.status_code == 200
     with opened(gateway, additional_headers=flood) as connection:
-        assert Socket(connection).ask(action="system.ping")["error"]["code"] == "resource_exhausted"
+        socket = Socket(connection)
+        replies = (socket.ask(action="system.ping") for _ in range(40))
+        slowed = next(reply for reply in replies if not reply["ok"])
+        assert slowed["error"]["code"] == "resource_exhausted"
 
 
 def test_figures_are_for_the_operator_alone(web: Web, gateway: Gateway) -> None:

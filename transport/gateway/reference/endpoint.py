@@ -56,7 +56,7 @@ class Reference:
 
     async def _document(self, scope: Scope) -> bytes:
         token = Headers(scope["headers"]).token()
-        self._admission.admit(scope, token)
+        await self._admission.admit(scope, token)
         entries = [each async for each in self._catalogue.all(None, token)]
         return json.dumps(openapi(entries), ensure_ascii=False).encode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from msgspec import Raw
 
 from transport.codec import BadRequest, encoding_of
+from transport.gateway.admission import LATE_SECONDS
 from transport.gateway.envelope import JSON, MSGPACK, new_id, problem, refusal_body
 from transport.gateway.server_link import Exchange, Reply
 from transport.gateway.websocket.request import AUTHENTICATE, SocketRequest, read_request
@@ -110,12 +112,18 @@ class SocketSession:
         refusal = self._gateway.admission.refusal(self._connection.address, request.token)
         if refusal is not None:
             self._refuse(request, refusal)
+            self._connection.read_on(False)
+            asyncio.get_running_loop().call_later(LATE_SECONDS, self._read_on)
             return
         self._in_flight += 1
         on_end = partial(self._on_end, request)
         self._gateway.link.send(
             Exchange(request.id, request.trace_id, request.body, request.seconds, on_end)
         )
+
+    def _read_on(self) -> None:
+        if not self._connection.is_closing:
+            self.take_waiting()
 
     def _on_end(self, request: SocketRequest, outcome: Reply | Refusal) -> None:
         self._in_flight -= 1
