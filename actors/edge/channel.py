@@ -56,8 +56,8 @@ LINGER_MS = 2000
 """Milliseconds that a stopping server waits for peers to read their replies."""
 
 
-TURN_SECONDS = 0.01
-"""Seconds of one turn: others' messages wait for two, one to be read and one to be passed on at its end."""
+TURN_SECONDS = 0.05
+"""Seconds of one turn at most. Of messages that are passed on, a batch takes a few milliseconds."""
 
 FLUSH_SECONDS = 60.0
 """Seconds between two reports of used tokens to the Directory."""
@@ -162,7 +162,8 @@ class Channel(Actor):
         self._snapshot = given.snapshot
         self._limits = given.limits
         self._pages = Pages()
-        self._turn_seconds = TURN_SECONDS
+        self._ends = 0.0
+        """time.monotonic() at which the turn ends."""
         self._read_directory = given.read_directory
         self._pace = Pace(given.slowdowns)
         self._watch = IntentWatch(
@@ -199,7 +200,7 @@ class Channel(Actor):
         Frames that are left are put back: other connections' messages may be there by now.
         """
         self.at = 0
-        ends = time.monotonic() + self._turn_seconds
+        self._ends = time.monotonic() + TURN_SECONDS
         try:
             while mail and not self.actor_stopped.is_set():
                 message = mail[0]
@@ -208,7 +209,7 @@ class Channel(Actor):
                 else:
                     self._handle(message)
                 mail.popleft()
-                if time.monotonic() > ends and mail and type(mail[0]) is Frame:
+                if time.monotonic() > self._ends and mail and type(mail[0]) is Frame:
                     break
         finally:
             self._watch.flush()

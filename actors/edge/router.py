@@ -17,7 +17,6 @@ from actors.edge.allowance import UNAUTHENTICATED_SENDERS, Allowance, turned_awa
 from actors.edge.authentication import unauthenticated, unknown_tenant
 from actors.edge.channel import (
     FLUSH_SECONDS,
-    TURN_SECONDS,
     Channel,
     ChannelInputs,
     ChannelMailbox,
@@ -65,11 +64,11 @@ TURNED_AWAY_COUNT = "router.turned_away"
 """Name of a count in the figures: messages not parsed, because their payer owed time for refusals."""
 
 
-HURRIED_TURN_SECONDS = 0.002
-"""Seconds of a turn after refusals: a flood's fill turns, and more messages for one commit are worth less."""
+REFUSING_SECONDS = 0.002
+"""Seconds for which a turn goes on after its first refusal: a flood's fill turns, and others' wait."""
 
 HURRY_SECONDS = 0.1
-"""Seconds after a refusal for which turns are short, and others compute between two."""
+"""Seconds after a refusal for which others may compute between two turns."""
 
 
 class RouterMailbox(ChannelMailbox):
@@ -134,8 +133,7 @@ class Router(Channel):
     def handle(self, mail: deque[Any]) -> None:
         """Handle all mail before waking any tenant, so that more messages share one commit."""
         self._allowance.begin_turn()
-        is_hurried = self.mailbox.socket.is_hurried = time.monotonic() < self._hurried_until
-        self._turn_seconds = HURRIED_TURN_SECONDS if is_hurried else TURN_SECONDS
+        self.mailbox.socket.is_hurried = time.monotonic() < self._hurried_until
         try:
             super().handle(mail)
         finally:
@@ -158,6 +156,7 @@ class Router(Channel):
         if self._is_charged:
             now = time.monotonic()
             self._hurried_until = now + HURRY_SECONDS
+            self._ends = min(self._ends, now + REFUSING_SECONDS)
             payer = self._payers.find(body) if payer is None else payer
             self._allowance.charge(payer, now - began, now)
 

@@ -26,7 +26,7 @@ from transport.message import INTERNAL, NOT_SUBSCRIBED, Refusal
 MOST_CAREFUL_TURNS: Final = 256
 """Turns with savepoints, at the most, until one is tried without."""
 
-HEAVY_SECONDS: Final = 0.001
+HEAVY_SECONDS: Final = 0.002
 """Seconds of one request after which others that wait compute first: they would wait for many such requests.
 
 Light requests are served together: each hand-over between threads costs as much as one of them.

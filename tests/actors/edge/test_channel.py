@@ -219,7 +219,7 @@ def test_a_turn_that_takes_long_ends_and_the_rest_of_its_messages_is_handled_in_
     place: Place, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here after each message; those of one connection stay in their order."""
-    monkeypatch.setattr(place.mailbox.incarnation, "_turn_seconds", -1.0)
+    monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", -1.0)
     before, ids = place.mailbox.turns, [f"n-{n}" for n in range(50)]
     for id in ids:
         raw_client.send(packed({"id": id, "action": "not.here", "token": "ann"}, "msgpack"))

@@ -160,8 +160,8 @@ def test_what_finds_no_room_behind_what_waited_is_told(
 
 def test_a_batch_is_told_once_for_each_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order in which callers come."""
-    monkeypatch.setattr("actors.edge.router.TURN_SECONDS", 60.0)
-    monkeypatch.setattr("actors.edge.router.HURRIED_TURN_SECONDS", 60.0)
+    monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", 60.0)
+    monkeypatch.setattr("actors.edge.router.REFUSING_SECONDS", 60.0)
     reception = Reception(started=False)
     reception.knows(token("ann"), token("gus", tenant="globex"))
     mail = deque(

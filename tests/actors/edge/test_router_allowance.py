@@ -170,8 +170,8 @@ def test_of_many_messages_of_strangers_in_one_turn_few_are_answered(
         reception.knows(token("ann"))
         assert reception.router is not None
         sent: list[bytes] = []
-        monkeypatch.setattr("actors.edge.router.TURN_SECONDS", 60.0)
-        monkeypatch.setattr("actors.edge.router.HURRIED_TURN_SECONDS", 60.0)
+        monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", 60.0)
+        monkeypatch.setattr("actors.edge.router.REFUSING_SECONDS", 60.0)
         monkeypatch.setattr(reception.mailbox.socket, "send", lambda who, _: sent.append(who))
         stranger, known = ({"action": "system.ping"}, {**MARK, "action": "no.such_action"})
         for _ in range(2):
