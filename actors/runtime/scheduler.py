@@ -98,8 +98,11 @@ class ComputeToken:
 
     def _is_due(self) -> bool:
         """Return whether another thread waits, and the holder has computed for long."""
-        is_wanted = self._beginning.waiting or self._going_on.waiting or self._urgent.waiting
-        return bool(is_wanted) and time.monotonic() - self._since > OFFER_AFTER
+        return self._is_wanted() and time.monotonic() - self._since > OFFER_AFTER
+
+    def _is_wanted(self) -> bool:
+        waits = self._beginning.waiting or self._urgent.waiting or self._going_on.waiting
+        return bool(waits)
 
     def _pass_on(self) -> None:
         """Hand the token to those that wait, the most urgent first; free it if there are none."""
@@ -109,16 +112,28 @@ class ComputeToken:
                     waiters.queue.put(None)
                     return
             self._free.put(None)
-            if not any(waiters.waiting for waiters in self._waiters):
-                return
-            try:  # one has begun to wait after it was looked for; it may have seen the token, or not
-                self._free.get_nowait()
-            except Empty:
+            # One may have begun to wait since it was looked for, and have seen the token, or not.
+            if not (self._is_wanted() and self._took_free()):
                 return
 
     def _acquire(self, waiters: Waiters) -> None:
+        if not self._took_free():
+            self._wait(waiters)
+        self._since = time.monotonic()
+        self._mine.right = self._right = deque([None])
+
+    def _took_free(self) -> bool:
+        if self._free.empty():  # an exception costs more than a look
+            return False
+        with suppress(Empty):
+            self._free.get_nowait()
+            return True
+        return False
+
+    def _wait(self, waiters: Waiters) -> None:
+        """Wait until the token is handed over, or steal it."""
         waiters.waiting.append(None)
-        while not self._handed_over(waiters):
+        while not (self._took_free() or self._handed_over(waiters)):
             if time.monotonic() - self._since > STEAL_AFTER and self._end(self._right):
                 break
             if waiters is self._going_on:  # it has waited for long
@@ -126,8 +141,6 @@ class ComputeToken:
                 waiters = self._beginning
                 waiters.waiting.append(None)
         waiters.waiting.pop()
-        self._since = time.monotonic()
-        self._mine.right = self._right = deque([None])
 
     def _held(self) -> Hold:
         right: Hold = getattr(self._mine, "right", EXPIRED)
@@ -135,9 +148,6 @@ class ComputeToken:
 
     def _handed_over(self, waiters: Waiters) -> bool:
         """Wait for STEAL_AFTER; then look where the token may be for a thread that waits there no more."""
-        with suppress(Empty):
-            self._free.get_nowait()
-            return True
         with suppress(Empty):
             waiters.queue.get(timeout=STEAL_AFTER)
             return True
