@@ -26,8 +26,11 @@ from transport.message import INTERNAL, NOT_SUBSCRIBED, Refusal
 MOST_CAREFUL_TURNS: Final = 256
 """Turns with savepoints, at the most, until one is tried without."""
 
-HEAVY_SECONDS: Final = 0.002
-"""Seconds of one request after which others that wait compute first: they would wait for many such requests.
+SLICE_SECONDS: Final = 0.002
+"""Seconds after which a turn looks whether its requests are heavy."""
+
+HEAVY_REQUESTS: Final = 4
+"""Requests in a slice, at the most, that are heavy: others that wait compute after them.
 
 Light requests are served together: each hand-over between threads costs as much as one of them.
 """
@@ -141,7 +144,8 @@ class Turn:
         handle, conclude = unit_of_work.handler.handle, unit_of_work.conclude
         offer = unit_of_work.compute.offer
         pending: list[HeldReply] = []
-        now = time.monotonic()
+        now = slice_began = time.monotonic()
+        slice_at = 0
         for at, message in enumerate(self._mail):
             is_plain = type(message) is TenantRequest  # nearly all are, and a call for each costs
             if not (is_plain or is_request(message)) or (
@@ -159,11 +163,12 @@ class Turn:
                     if not pending:
                         raise
                     break
-                if is_heavy or answer.ended - now > HEAVY_SECONDS:
-                    offer()
-                    now = time.monotonic()
-                else:
-                    now = answer.ended
+                now = answer.ended
+                if is_heavy or now - slice_began > SLICE_SECONDS:
+                    if is_heavy or at - slice_at < HEAVY_REQUESTS:
+                        offer()
+                        now = time.monotonic()
+                    slice_began, slice_at = now, at + 1
                 if answer.refusal is not None and self._is_final(answer.refusal):
                     settled[at] = answer
             if not database.in_transaction:
