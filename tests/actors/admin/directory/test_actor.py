@@ -15,6 +15,7 @@ import pytest
 from actors.admin import messages as m
 from actors.admin.connector_messages import TryPatch
 from actors.admin.directory.actor import Directory, DirectoryPeers, DirectorySettings
+from actors.admin.directory.checks import expectations
 from actors.admin.directory.ledger import migrations as ledger
 from actors.admin.directory.store import COMMANDS, QUERIES
 from actors.admin.secrets import Keyring
@@ -49,7 +50,7 @@ JOAN = m.AddMember("acme", "Joan", None)
 
 def test_every_question_and_command_has_a_result_to_be_held_to() -> None:
     """Each is one of the two; what only an actor asks for is no result."""
-    inside = {TryPatch, *ledger.QUERIES, *ledger.COMMANDS}
+    inside = {TryPatch, *expectations.QUERIES, *ledger.QUERIES, *ledger.COMMANDS}
     assert {*QUERIES, *COMMANDS} - inside == set(ACTIONS)
     assert not {*QUERIES} & {*COMMANDS}
 
