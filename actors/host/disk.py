@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-class Names:
+class OpenPaths:
     """Paths of open files, which another process may replace. Raises OSError if a path cannot be read."""
 
     def __init__(self, *paths: Path) -> None:

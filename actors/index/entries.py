@@ -211,7 +211,7 @@ class ConfigSchemas(NamedTuple):
     """Schema of what end users see; actors/index/defaults.py has the default."""
 
 
-class Storage(NamedTuple):
+class MigrationScripts(NamedTuple):
     """What a tenant's database is built from."""
 
     migrations: Path | None
@@ -235,7 +235,7 @@ class Index(NamedTuple):
     environments: Mapping[str, Environment]
     actions: Mapping[str, Action]
     connectors: Mapping[str, Connector]
-    storage: Storage
+    storage: MigrationScripts
     config: ConfigSchemas
     screening: Screening = Screening()
     """How the params of all its actions are screened."""

@@ -30,9 +30,9 @@ from actors.index.entries import (
     Connector,
     Environment,
     Index,
+    MigrationScripts,
     Operation,
     Schemas,
-    Storage,
     Threshold,
     Version,
 )
@@ -184,18 +184,18 @@ class _Reader:
             )
         return found
 
-    def _storage(self, table: TomlReader) -> Storage:
+    def _storage(self, table: TomlReader) -> MigrationScripts:
         table.only("migrations")
         stated = table.optional_text("migrations")
         if stated is None:
-            return Storage(None)
+            return MigrationScripts(None)
         migrations = Path(os.path.normpath(self._root / stated))
         if not migrations.resolve().is_relative_to(self._root.resolve()):
             table.note(f"must be below {self._root}", "migrations")
         elif not migrations.is_dir():
             table.note(f"{migrations} is not a directory", "migrations")
         scripts = (migrations / "versions").glob("*.py")
-        return Storage(migrations, tuple(sorted(each.name for each in scripts)))
+        return MigrationScripts(migrations, tuple(sorted(each.name for each in scripts)))
 
     def _read_shapes(self, top: TomlReader) -> None:
         """Check each by itself, so that a problem is told once and not by all who refer to it."""

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from actors.index.entries import Action, Connector, Index, Storage, Version
+from actors.index.entries import Action, Connector, Index, MigrationScripts, Version
 
 TOLD = ("summary", "access", "area", "platform", "channel", "effect", "connectors", "instructions")
 """Keys of an action whose change is described by name."""
@@ -122,7 +122,7 @@ def _rest(old: Index, new: Index) -> Iterator[str]:
         yield "the schema of tenants' config has changed"
 
 
-def _storage(old: Storage, new: Storage) -> Iterator[str]:
+def _storage(old: MigrationScripts, new: MigrationScripts) -> Iterator[str]:
     if old.migrations != new.migrations:
         yield "storage.migrations is another: it takes effect when the server starts"
         return

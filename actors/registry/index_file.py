@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from actors.host.released import folder_of
-from actors.index.entries import Index, Storage
+from actors.index.entries import Index, MigrationScripts
 from actors.index.parser import read_served_index
 
 
@@ -35,7 +35,7 @@ def _is_as_parsed(index: Index) -> bool:
         return False  # parsing finds out what is wrong
 
 
-def _listed(storage: Storage) -> Storage:
+def _listed(storage: MigrationScripts) -> MigrationScripts:
     if storage.migrations is None:
         return storage
     scripts = (storage.migrations / "versions").iterdir()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from actors.index.entries import FUNCTION, Storage
+from actors.index.entries import FUNCTION, MigrationScripts
 from actors.messages import Receipt
 from actors.routing.health import Failure
 
@@ -69,7 +69,7 @@ class Difference(NamedTuple):
 class MigrationsRun(NamedTuple):
     """Tell: tenants' databases have what this storage describes, whatever the index said at the start."""
 
-    storage: Storage
+    storage: MigrationScripts
 
 
 class Move(NamedTuple):

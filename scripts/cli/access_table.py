@@ -36,7 +36,7 @@ YES, NO, ON_ADMIN = "yes", "–", "on admin"
 """Cells: admitted on the action's channel, not admitted, and admitted on the admin channel only."""
 
 
-class Caller(NamedTuple):
+class CallerKind(NamedTuple):
     """One column: a kind of caller."""
 
     heading: str
@@ -50,20 +50,20 @@ class Caller(NamedTuple):
 
 
 COLUMNS = (
-    Caller("no token", PUBLIC),
-    Caller("member", MEMBER),
-    Caller("owner without the area", OWNER),
-    Caller("owner with the area", OWNER, frozenset(AREAS)),
-    Caller("admin owner", ADMIN_OWNER),
-    Caller("super admin", SUPER_ADMIN),
-    Caller("developer", DEVELOPER),
-    Caller("developer admin", DEVELOPER_ADMIN),
+    CallerKind("no token", PUBLIC),
+    CallerKind("member", MEMBER),
+    CallerKind("owner without the area", OWNER),
+    CallerKind("owner with the area", OWNER, frozenset(AREAS)),
+    CallerKind("admin owner", ADMIN_OWNER),
+    CallerKind("super admin", SUPER_ADMIN),
+    CallerKind("developer", DEVELOPER),
+    CallerKind("developer admin", DEVELOPER_ADMIN),
 )
 
 HEADINGS = ("action", "channel", "effect", "area", *(caller.heading for caller in COLUMNS))
 
 
-class Row(NamedTuple):
+class ActionRow(NamedTuple):
     """Who may call one action."""
 
     action: str
@@ -76,13 +76,13 @@ class Row(NamedTuple):
     """YES, NO or ON_ADMIN by the headings of COLUMNS."""
 
 
-def row_of(action: Action, rule: Rule) -> Row:
+def row_of(action: Action, rule: Rule) -> ActionRow:
     """Return a rule's cell for each kind of caller."""
     cells = {caller.heading: _cell(action, rule, caller) for caller in COLUMNS}
-    return Row(action.name, rule.channel or "both", action.effect, rule.area or "", cells)
+    return ActionRow(action.name, rule.channel or "both", action.effect, rule.area or "", cells)
 
 
-def rows_of(index: Index) -> list[Row]:
+def rows_of(index: Index) -> list[ActionRow]:
     """Return the rows of every action of an index, by name."""
     return [
         row_of(each, rule_of(each.access, each.channel, each.area, each.platform))
@@ -95,14 +95,14 @@ def page(text: str, index: Index) -> str:
     return f"{text.partition(MARK)[0]}{MARK}\n\n" + "\n".join(_sections(index)) + "\n"
 
 
-def read_table(text: str) -> dict[str, Row]:
+def read_table(text: str) -> dict[str, ActionRow]:
     """Return every row of a page, by the name of the action, as `rows_of` made it."""
     lines = (line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `"))
     rows = (_row_from([cell.strip().strip("`") for cell in line]) for line in lines)
     return {row.action: row for row in rows}
 
 
-def _cell(action: Action, rule: Rule, caller: Caller) -> str:
+def _cell(action: Action, rule: Rule, caller: CallerKind) -> str:
     admitted = [each for each in caller.channels if rule.admits(caller.role, caller.areas, each)]
     if not admitted:
         return NO
@@ -118,7 +118,7 @@ def _sections(index: Index) -> Iterator[str]:
     yield from _section("The index's own actions", rows_of(index))
 
 
-def _section(title: str, rows: Iterable[Row]) -> Iterator[str]:
+def _section(title: str, rows: Iterable[ActionRow]) -> Iterator[str]:
     yield f"## {title}\n"
     yield _line(HEADINGS)
     yield _line("---" for _ in HEADINGS)
@@ -132,7 +132,7 @@ def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _row_from(cells: Sequence[str]) -> Row:
+def _row_from(cells: Sequence[str]) -> ActionRow:
     action, channel, effect, area, *marks = cells
     headings = (caller.heading for caller in COLUMNS)
-    return Row(action, channel, effect, area, dict(zip(headings, marks, strict=True)))
+    return ActionRow(action, channel, effect, area, dict(zip(headings, marks, strict=True)))

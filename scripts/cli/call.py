@@ -14,7 +14,7 @@ from scripts.cli.describe import Completion, Help, complete, help_of
 from scripts.cli.params import FORMS, UsageError, meant_as_text, read_params, with_text
 from scripts.cli.target import (
     ENDPOINT,
-    Target,
+    ServerTarget,
     Unreachable,
     admin_channel,
     data_channel,
@@ -131,7 +131,7 @@ def request(client: Client, given: argparse.Namespace, params: Mapping[str, Any]
     return reply if as_text is None else client.request(given.action, as_text, id=given.id)
 
 
-def target_of(given: argparse.Namespace) -> Target:
+def target_of(given: argparse.Namespace) -> ServerTarget:
     """Return the channel and token of the command line; raises UsageError."""
     token = given.token
     if given.token_file is not None:

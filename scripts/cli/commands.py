@@ -14,7 +14,7 @@ from typing import NamedTuple
 USAGE = 2
 
 
-class Command(NamedTuple):
+class Subcommand(NamedTuple):
     """One subcommand."""
 
     module: str
@@ -23,28 +23,30 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "serve": Command("actors.__main__", "run the server"),
-    "call": Command("scripts.cli.call", "call one action of a running server"),
-    "console": Command("scripts.cli.console.__main__", "administer a running server at a prompt"),
-    "dashboard": Command("scripts.web.__main__", "administer a running server in a browser"),
-    "gateway": Command("transport.gateway.__main__", "serve the message API over HTTP"),
-    "logs": Command("scripts.cli.logs", "read the logs of a running server, and follow them"),
-    "new": Command("scripts.scaffold.__main__", "begin an index, or one function of it"),
-    "schema": Command(
+    "serve": Subcommand("actors.__main__", "run the server"),
+    "call": Subcommand("scripts.cli.call", "call one action of a running server"),
+    "console": Subcommand(
+        "scripts.cli.console.__main__", "administer a running server at a prompt"
+    ),
+    "dashboard": Subcommand("scripts.web.__main__", "administer a running server in a browser"),
+    "gateway": Subcommand("transport.gateway.__main__", "serve the message API over HTTP"),
+    "logs": Subcommand("scripts.cli.logs", "read the logs of a running server, and follow them"),
+    "new": Subcommand("scripts.scaffold.__main__", "begin an index, or one function of it"),
+    "schema": Subcommand(
         "scripts.codegen.__main__", "write types, a client and documents of the index"
     ),
-    "access": Command("scripts.cli.access", "write who may call what"),
-    "environments": Command(
+    "access": Subcommand("scripts.cli.access", "write who may call what"),
+    "environments": Subcommand(
         "scripts.cli.environments", "show the environments, and what runs where"
     ),
-    "build": Command("scripts.releasing.build.command", "build a release of chosen functions"),
-    "release": Command("scripts.releasing.publish.command", "publish, sign and verify releases"),
-    "deploy": Command("scripts.releasing.deploy.command", "deploy a release, and watch it"),
-    "rollback": Command("scripts.releasing.deploy.rollback", "take the latest release back"),
-    "releases": Command("scripts.releasing.deploy.releases", "list what was deployed"),
-    "keys": Command("scripts.cli.keys", "make CURVE keys and keys for releases"),
-    "screen": Command("scripts.cli.screen", "show what the screening makes of a text"),
-    "audit": Command("scripts.cli.audit", "check the log of everything administrative"),
+    "build": Subcommand("scripts.releasing.build.command", "build a release of chosen functions"),
+    "release": Subcommand("scripts.releasing.publish.command", "publish, sign and verify releases"),
+    "deploy": Subcommand("scripts.releasing.deploy.command", "deploy a release, and watch it"),
+    "rollback": Subcommand("scripts.releasing.deploy.rollback", "take the latest release back"),
+    "releases": Subcommand("scripts.releasing.deploy.releases", "list what was deployed"),
+    "keys": Subcommand("scripts.cli.keys", "make CURVE keys and keys for releases"),
+    "screen": Subcommand("scripts.cli.screen", "show what the screening makes of a text"),
+    "audit": Subcommand("scripts.cli.audit", "check the log of everything administrative"),
 }
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from actors.host.program import command
-from scripts.cli.entry import Entry, entry_of, example_params, param_lines
+from scripts.cli.entry import DescribedAction, entry_of, example_params, param_lines
 from scripts.cli.target import admin_channel, data_channel, known_tenants, require_listener
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _asked(client: Client, placed: Sequence[str], current: str) -> list[str]:
     return _params(entry_of(page["actions"][0]), placed[2:], current)
 
 
-def _params(entry: Entry, given: Iterable[str], current: str) -> list[str]:
+def _params(entry: DescribedAction, given: Iterable[str], current: str) -> list[str]:
     name, equals, _ = current.partition("=")
     if equals:
         choices = entry.properties.get(name, {}).get("enum", ())

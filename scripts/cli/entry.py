@@ -13,7 +13,7 @@ BOUNDS = {"minimum": "from", "maximum": "to", "maxLength": "at most"}
 """Keywords of JSON Schema that help mentions, in its words."""
 
 
-class Entry(NamedTuple):
+class DescribedAction(NamedTuple):
     """One action, as the index describes it."""
 
     name: str
@@ -44,9 +44,9 @@ class Entry(NamedTuple):
         return tuple(self.params.get("required", ()))
 
 
-def entry_of(described: Mapping[str, Any]) -> Entry:
+def entry_of(described: Mapping[str, Any]) -> DescribedAction:
     """Return the entry of one action of system.describe's answer."""
-    return Entry(*(described[field] for field in Entry._fields))
+    return DescribedAction(*(described[field] for field in DescribedAction._fields))
 
 
 def _followed(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -56,7 +56,7 @@ def _followed(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Mapping[str
     return {**defs.get(reference.rpartition("/")[2], {}), **schema}
 
 
-def param_lines(entry: Entry) -> Iterator[tuple[str, str]]:
+def param_lines(entry: DescribedAction) -> Iterator[tuple[str, str]]:
     """Yield each param with what it takes."""
     for name, schema in entry.properties.items():
         mark = "" if name in entry.required else " (optional)"
@@ -75,7 +75,7 @@ def kind_of(schema: Mapping[str, Any]) -> str:
     return ", ".join([kind.replace("string", "text"), *bounds, *default])
 
 
-def example_params(entry: Entry) -> str:
+def example_params(entry: DescribedAction) -> str:
     """Return required params with values that fit, as they are typed."""
     return " ".join(f"{name}={sample(entry.properties[name])}" for name in entry.required)
 

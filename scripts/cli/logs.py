@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actors.host.program import as_typed, command
 from scripts.cli.call import REFUSED, SILENT, target_of
-from scripts.cli.target import Target, Unreachable, require_listener
+from scripts.cli.target import ServerTarget, Unreachable, require_listener
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,7 @@ Params = dict[str, Any]
 Record = Mapping[str, Any]
 
 
-class Source(NamedTuple):
+class LogSource(NamedTuple):
     """One log of a server, read over the admin channel."""
 
     client: Client
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def print_logs(given: argparse.Namespace, target: Target) -> int:
+def print_logs(given: argparse.Namespace, target: ServerTarget) -> int:
     """Request the lines and print them, or the refusal; return the exit status."""
     # The arguments are read by now: what follows takes a third of a second to import.
     from scripts.cli.display import show_error, show_no_answer
@@ -152,7 +152,7 @@ def show(given: argparse.Namespace, client: Client) -> None:
     if given.trace is not None:
         show_story(out, client, given)
         return
-    source = Source(client, given.log)
+    source = LogSource(client, given.log)
     say = teller(out, given)
     params = params_of(given)
     lines, newest = source.newest(params, given.lines)

@@ -35,7 +35,7 @@ exit status: 0 all pass, 1 at least one is rejected (with --prove: does harm), 2
 """
 
 
-class Tally(NamedTuple):
+class CorpusFigures(NamedTuple):
     """One set's figures."""
 
     name: str
@@ -123,14 +123,14 @@ def texts_of(file: Path) -> list[str]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
 
 
-def tallies(screener: Screener, folder: Path, kind: str) -> Iterator[Tally]:
+def tallies(screener: Screener, folder: Path, kind: str) -> Iterator[CorpusFigures]:
     """Yield the figures of each set in a folder, by name."""
     for file in sorted(folder.glob("*.jsonl")):
         texts = [text for text in texts_of(file) if len(text) <= SHORT]
         counts: Counter[str] = Counter()
         for text in texts:
             counts.update(engines_that_reject(screener, text, kind))
-        yield Tally(file.stem, len(texts), counts["any"], counts["re2"], counts["library"])
+        yield CorpusFigures(file.stem, len(texts), counts["any"], counts["re2"], counts["library"])
 
 
 def engines_that_reject(screener: Screener, text: str, kind: str) -> set[str]:

@@ -22,7 +22,7 @@ class Unreachable(Exception):
     """No server listens at the address, or this user may not connect; the message says what to do."""
 
 
-class Target(NamedTuple):
+class ServerTarget(NamedTuple):
     """One channel of one server, and the caller's token."""
 
     endpoint: str
@@ -36,15 +36,15 @@ def data_directory() -> Path:
     return Path(os.environ.get("TENANTRY_DATA") or "var")
 
 
-def data_channel(endpoint: str | None, token: str | None, tenant: str) -> Target:
+def data_channel(endpoint: str | None, token: str | None, tenant: str) -> ServerTarget:
     """Return the data channel; by default that of demo.json, with the tenant's token from there."""
     demo = _read_demo(data_directory() / "demo.json")
     endpoint = endpoint or os.environ.get("TENANTRY_ENDPOINT") or demo.endpoint or ENDPOINT
     token = token or os.environ.get("TENANTRY_TOKEN") or demo.tokens.get(tenant)
-    return Target(absolute_endpoint(endpoint), token, "" if token else NO_TOKEN)
+    return ServerTarget(absolute_endpoint(endpoint), token, "" if token else NO_TOKEN)
 
 
-def admin_channel(endpoint: str | None, token: str | None) -> Target:
+def admin_channel(endpoint: str | None, token: str | None) -> ServerTarget:
     """Return the admin channel; by default admin.sock in the data directory, with the token in admin.token.
 
     TENANTRY_TOKEN is for the data channel alone: an owner's token in the environment of a shell does not
@@ -55,16 +55,18 @@ def admin_channel(endpoint: str | None, token: str | None) -> Target:
     endpoint = absolute_endpoint(named)
     token = token or os.environ.get("TENANTRY_ADMIN_TOKEN")
     if token:
-        return Target(endpoint, token, "")
+        return ServerTarget(endpoint, token, "")
     file = data / "admin.token"
     advice = (
         "start the server once with --admin-token to have another made, give --token-file, "
         "or set TENANTRY_ADMIN_TOKEN"
     )
     try:
-        return Target(endpoint, read_token(file), f"the token in {file} is not good: {advice}")
+        return ServerTarget(
+            endpoint, read_token(file), f"the token in {file} is not good: {advice}"
+        )
     except FileNotFoundError:
-        return Target(
+        return ServerTarget(
             endpoint, None, f"no token was found: there is no {file}. If it is lost, {advice}"
         )
 

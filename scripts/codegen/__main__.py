@@ -33,7 +33,7 @@ exit status: 0 up to date or written, 1 out of date or a broken index, 2 wrong u
 """
 
 
-class Output(NamedTuple):
+class GeneratedFile(NamedTuple):
     """One file and its generated content."""
 
     path: Path
@@ -48,7 +48,7 @@ class Output(NamedTuple):
         return before == self.text or (self.is_begun and before is not None)
 
 
-def outputs(index: Index, into: Path) -> list[Output]:
+def outputs(index: Index, into: Path) -> list[GeneratedFile]:
     """Return every file of an index, below a directory; raises NotOurs."""
     from scripts.codegen.asyncapi import asyncapi
     from scripts.codegen.client import FILE, NotOurs, stubs, typed_client
@@ -59,12 +59,12 @@ def outputs(index: Index, into: Path) -> list[Output]:
 
     clients, actions = into / "clients", into / "docs" / "actions.md"
     found = [
-        Output(into / FILE, stubs(index)),
-        Output(actions, page(_read(actions), index)),
-        Output(clients / "client.py", typed_client(index)),
-        Output(clients / "asyncapi.json", _as_json(asyncapi(index))),
-        Output(clients / "openapi.json", _as_json(openapi(map(described, offered(index))))),
-        Output(clients / "schemas.json", _as_json(schemas(index))),
+        GeneratedFile(into / FILE, stubs(index)),
+        GeneratedFile(actions, page(_read(actions), index)),
+        GeneratedFile(clients / "client.py", typed_client(index)),
+        GeneratedFile(clients / "asyncapi.json", _as_json(asyncapi(index))),
+        GeneratedFile(clients / "openapi.json", _as_json(openapi(map(described, offered(index))))),
+        GeneratedFile(clients / "schemas.json", _as_json(schemas(index))),
         *typescript(index, clients / "typescript"),
     ]
     for each in found:
@@ -74,14 +74,14 @@ def outputs(index: Index, into: Path) -> list[Output]:
     return found
 
 
-def typescript(index: Index, into: Path) -> Iterator[Output]:
+def typescript(index: Index, into: Path) -> Iterator[GeneratedFile]:
     """Yield the files of the TypeScript client."""
     from scripts.codegen.typescript import BEGUN, COPIED, FILES, typescript_client
 
-    yield Output(into / "src" / "client.ts", typescript_client(index))
+    yield GeneratedFile(into / "src" / "client.ts", typescript_client(index))
     for name in (*COPIED, *BEGUN):
         text = (FILES / name).read_text(encoding="utf-8")
-        yield Output(into / name, text, is_begun=name in BEGUN)
+        yield GeneratedFile(into / name, text, is_begun=name in BEGUN)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

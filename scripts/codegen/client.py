@@ -18,7 +18,7 @@ from typing import NamedTuple
 from actors.access import ADMIN
 from actors.index.entries import Action, Index, class_name
 from scripts.codegen.offer import Branch, groups, offered, tree
-from scripts.codegen.text import MARK, WIDTH, Imports, declarations, docstring, finished, heading
+from scripts.codegen.text import MARK, WIDTH, ImportList, declarations, docstring, finished, heading
 from scripts.codegen.types import Class, Types, attributes
 from transport import client as transport_client
 
@@ -49,7 +49,7 @@ KINDS = (Kind("Client", "", "def", ""), Kind("AsyncClient", "Async", "async def"
 def typed_client(index: Index) -> str:
     """Return the text of the module."""
     actions = offered(index)
-    types, imports = Types(actions), Imports(closed=False)
+    types, imports = Types(actions), ImportList(closed=False)
     for name in IMPORTED:
         types.names.claim(name)
     writer = _Writer(types, imports)
@@ -62,7 +62,7 @@ def typed_client(index: Index) -> str:
     return finished([*heading(TITLE, index.path.name), *_imports(imports), *body])
 
 
-def _imports(imports: Imports) -> Iterator[str]:
+def _imports(imports: ImportList) -> Iterator[str]:
     yield from ("from __future__ import annotations", "")
     yield from imports.lines()
     yield "from transport import client as transport_client"
@@ -72,7 +72,7 @@ def _imports(imports: Imports) -> Iterator[str]:
 class _Writer:
     """Writes the classes of one module."""
 
-    def __init__(self, types: Types, imports: Imports) -> None:
+    def __init__(self, types: Types, imports: ImportList) -> None:
         self._types = types
         self._imports = imports
         self._params: dict[str, str] = {}
@@ -172,7 +172,7 @@ class NotOurs(Exception):
 def stubs(index: Index) -> str:
     """Return the text of contracts.pyi: for `contacts.add`, ContactsAddParams and ContactsAddResult."""
     actions = [action for _, action in sorted(index.actions.items())]
-    types, imports = Types(actions), Imports(closed=True)
+    types, imports = Types(actions), ImportList(closed=True)
     for action in actions:
         types.declare_action(action, "given")
     body = [line for each in declarations(types, imports) for line in (*each, "")]

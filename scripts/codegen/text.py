@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from actors.guidance.schema_text import describe
-from scripts.codegen.types import WORDS, Choice, Class, Declaration, Field, Types, Whatever
+from scripts.codegen.types import WORDS, Choice, Class, Declaration, TypedField, Types, Whatever
 
 WIDTH = 100
 
@@ -22,7 +22,7 @@ UNUSUAL = (
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|\w+')
 
 
-class Imports:
+class ImportList:
     """The imports of a module, collected while its text is written."""
 
     def __init__(self, *, closed: bool) -> None:
@@ -74,13 +74,13 @@ def _isort_key(word: str) -> tuple[bool, str]:
     return not word[:1].isupper(), word
 
 
-def declarations(types: Types, imports: Imports) -> Iterator[list[str]]:
+def declarations(types: Types, imports: ImportList) -> Iterator[list[str]]:
     """Yield the lines of each type of a module."""
     for name, declared in types.declared.items():
         yield list(_declaration(name, declared, imports))
 
 
-def _declaration(name: str, declared: Declaration, imports: Imports) -> Iterator[str]:
+def _declaration(name: str, declared: Declaration, imports: ImportList) -> Iterator[str]:
     match declared:
         case Whatever(type_):
             yield f"{name} = {imports.of(type_)}"
@@ -107,7 +107,7 @@ def _documented(doc: str, members: list[str]) -> Iterator[str]:
     yield from members or (() if doc else ("    pass",))
 
 
-def _fields(fields: Iterable[Field], imports: Imports, *, optional: bool) -> Iterator[str]:
+def _fields(fields: Iterable[TypedField], imports: ImportList, *, optional: bool) -> Iterator[str]:
     hidden = {each.name for each in fields}
     for each in fields:
         type_ = imports.of(each.type, hidden)
@@ -118,7 +118,7 @@ def _fields(fields: Iterable[Field], imports: Imports, *, optional: bool) -> Ite
             yield from docstring(words, 4)
 
 
-def _model(fields: Iterable[Field], imports: Imports, is_open: bool) -> Iterator[str]:
+def _model(fields: Iterable[TypedField], imports: ImportList, is_open: bool) -> Iterator[str]:
     """Yield the members of a function's params other than their properties."""
     hidden = {each.name for each in fields}
     text = imports.of("set[str]", hidden)

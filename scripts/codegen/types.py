@@ -21,7 +21,7 @@ from actors.schema.dialect import subschemas
 from actors.schema.pydantic_model import TYPED
 
 
-class Names:
+class UniqueNames:
     """Assigns the names of one module, each once: a second claim gets a number behind the name."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
@@ -85,7 +85,7 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"| \| |[\[\]]|\w+|.', re.DOTALL)
 _JSON_TYPES = {"string": str, "integer": int, "boolean": bool, "null": type(None)}
 
 
-class Field(NamedTuple):
+class TypedField(NamedTuple):
     """One property."""
 
     name: str
@@ -99,7 +99,7 @@ class Class(NamedTuple):
 
     form: Form
     doc: str
-    fields: tuple[Field, ...]
+    fields: tuple[TypedField, ...]
     is_open: bool
     """Whether a value may have other properties."""
 
@@ -125,7 +125,7 @@ class Types:
 
     def __init__(self, actions: Iterable[Action]) -> None:
         """Reserve the properties of these actions: a class of such a name would be hidden by it."""
-        self.names = Names([*WORDS, *_properties(actions)])
+        self.names = UniqueNames([*WORDS, *_properties(actions)])
         self.declared: dict[str, Declaration] = {}
 
     def declare_action(self, action: Action, given: Form) -> tuple[str, str]:
@@ -169,13 +169,13 @@ class _Walk:
         )
         self._types.declared[name] = Class(form, doc, fields, is_open(schema))
 
-    def _field(self, schema: Json, field: str, name: str, form: Form) -> Field:
+    def _field(self, schema: Json, field: str, name: str, form: Form) -> TypedField:
         """Return a property; for functions an absent one has its default, or None."""
         inner, required = schema["properties"][field], field in schema.get("required", ())
         type_ = self.of(inner, name + class_name(field), form)
         if form == "given" and not required and inner.get("default") is None:
             type_ = union([type_, "None"])
-        return Field(field, type_, required, inner)
+        return TypedField(field, type_, required, inner)
 
     def of(self, schema: Any, name: str, form: Form) -> str:
         """Return the type of one schema; types in it are declared with the prefix `name`."""

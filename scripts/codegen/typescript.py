@@ -19,7 +19,7 @@ from actors.index.entries import Action, Index, class_name
 from actors.schema.dialect import subschemas
 from scripts.codegen.offer import Branch, offered, tree
 from scripts.codegen.text import WIDTH
-from scripts.codegen.types import Choice, Class, Declaration, Field, Types, Whatever
+from scripts.codegen.types import Choice, Class, Declaration, TypedField, Types, Whatever
 
 FILES: Final = Path(__file__).parent / "typescript_files"
 
@@ -194,7 +194,7 @@ def _type(name: str, declared: Declaration, *, is_sent: bool) -> Iterator[str]:
             yield f"export type {name} = {translated(type_)};"
 
 
-def _field(field: Field, is_sent: bool) -> str:
+def _field(field: TypedField, is_sent: bool) -> str:
     """Return the type of a property: integers are numbers if the server sends none beyond SAFE."""
     integers = [each for _, each in subschemas(field.schema) if _is_integer(each)]
     is_safe = not is_sent and all(_is_safe(each) for each in integers)

@@ -13,7 +13,7 @@ from actors.host.program import ENGINE, IS_CHECKOUT, as_typed, command, default_
 from scripts.scaffold.entry import FORMS
 
 if TYPE_CHECKING:
-    from scripts.scaffold.plan import Plan
+    from scripts.scaffold.plan import ScaffoldPlan
 
 REFUSED, INTERRUPTED = 1, 130
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None, ask: Ask | None = None) -> int:
     return 0
 
 
-def written(given: argparse.Namespace, registry: Path, ask: Ask | None) -> Plan:
+def written(given: argparse.Namespace, registry: Path, ask: Ask | None) -> ScaffoldPlan:
     """Plan and write, in an index that is begun where there is none; a failure leaves nothing behind."""
     from scripts.scaffold.plan import begin_index, planned, write
 
@@ -77,7 +77,7 @@ def written(given: argparse.Namespace, registry: Path, ask: Ask | None) -> Plan:
     return plan
 
 
-def print_next_steps(plan: Plan, registry: Path) -> None:
+def print_next_steps(plan: ScaffoldPlan, registry: Path) -> None:
     """Print the files written, and the next steps."""
     name, number = plan.draft.name, plan.draft.version
     function, test = map(_format_path, (plan.files.function, plan.files.test))

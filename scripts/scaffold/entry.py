@@ -43,7 +43,7 @@ class InvalidEntry(Exception):
     """No field, entry or file can be made of the arguments; the message says why, and what to write."""
 
 
-class Field(NamedTuple):
+class NewField(NamedTuple):
     """One property of params or of a result."""
 
     name: str
@@ -51,7 +51,7 @@ class Field(NamedTuple):
     is_required: bool
 
 
-def fields(words: Iterable[str]) -> list[Field]:
+def fields(words: Iterable[str]) -> list[NewField]:
     """Parse each word as a field; raises InvalidEntry."""
     found = [field(word) for word in words]
     names = [each.name for each in found]
@@ -60,7 +60,7 @@ def fields(words: Iterable[str]) -> list[Field]:
     return found
 
 
-def field(word: str) -> Field:
+def field(word: str) -> NewField:
     """Parse one field; raises InvalidEntry."""
     match = _FIELD.match(word.strip())
     if match is None:
@@ -68,7 +68,7 @@ def field(word: str) -> Field:
     schema = _schema(match["kind"])
     if match["list"]:
         schema = {"type": "array", "maxItems": MAX_ITEMS, "items": schema}
-    return Field(match["name"], schema, bool(match["must"]))
+    return NewField(match["name"], schema, bool(match["must"]))
 
 
 def _schema(kind: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _schema(kind: str) -> dict[str, Any]:
     )
 
 
-class Entry(NamedTuple):
+class NewEntry(NamedTuple):
     """The entry of a new action in the index."""
 
     name: str
@@ -92,8 +92,8 @@ class Entry(NamedTuple):
     access: str
     effect: str
     instructions: str
-    params: Sequence[Field]
-    result: Sequence[Field]
+    params: Sequence[NewField]
+    result: Sequence[NewField]
 
 
 class Draft(NamedTuple):
@@ -119,7 +119,7 @@ class Draft(NamedTuple):
         return f'[[actions."{self.name}".versions]]\n{_aligned(keys)}'
 
 
-def entry_text(entry: Entry) -> str:
+def entry_text(entry: NewEntry) -> str:
     """Return the tables of an action, without its versions."""
     keys: dict[str, Any] = {
         "summary": entry.summary,
@@ -162,7 +162,7 @@ def _end(text: str, belongs: Any) -> int | None:
     return ends[max(starts)]
 
 
-def _part(name: str, part: str, given: Sequence[Field]) -> str:
+def _part(name: str, part: str, given: Sequence[NewField]) -> str:
     head = f'[actions."{name}".{part}]\n'
     required = [each.name for each in given if each.is_required]
     lines = [f"required = {json.dumps(required)}\n"] if required else []

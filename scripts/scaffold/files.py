@@ -81,7 +81,7 @@ def test_what_is_missing_is_refused(trial: Trial, missing: str) -> None:
 """
 
 
-class Files(NamedTuple):
+class FunctionFiles(NamedTuple):
     """Paths of the function and its test, and the function's reference in the index."""
 
     code: str
@@ -89,9 +89,9 @@ class Files(NamedTuple):
     test: Path
 
 
-def files(root: Path, name: str, version: int, code: str) -> Files:
+def files(root: Path, name: str, version: int, code: str) -> FunctionFiles:
     """Return the files of a version: one for each, because its digest is that of the file."""
-    return Files(code, root / file_of(code), root / test_of(name, version))
+    return FunctionFiles(code, root / file_of(code), root / test_of(name, version))
 
 
 def function_text(action: Action, version: int, function: str) -> str:

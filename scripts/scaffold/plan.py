@@ -15,8 +15,8 @@ from actors.index.parser import built_in_index, parse_index, read_index
 from actors.registry.registry_file import replace_if_unchanged
 from scripts.codegen.__main__ import outputs
 from scripts.codegen.client import FILE
-from scripts.scaffold.entry import Draft, Entry, InvalidEntry, entry_text, fields, placed
-from scripts.scaffold.files import Files, files, function_text, test_text
+from scripts.scaffold.entry import Draft, InvalidEntry, NewEntry, entry_text, fields, placed
+from scripts.scaffold.files import FunctionFiles, files, function_text, test_text
 
 Ask = Callable[[str], str]
 
@@ -29,7 +29,7 @@ IGNORED = "var/\n__pycache__/\n"
 """For git: the data of a server that is started here."""
 
 
-class Plan(NamedTuple):
+class ScaffoldPlan(NamedTuple):
     """The files to write."""
 
     before: Index
@@ -37,7 +37,7 @@ class Plan(NamedTuple):
     """The new text of the index."""
     action: Action
     draft: Draft
-    files: Files
+    files: FunctionFiles
 
 
 def begin_index(path: Path) -> Index:
@@ -54,7 +54,7 @@ def begin_index(path: Path) -> Index:
     return read_index(path)
 
 
-def planned(given: argparse.Namespace, registry: Path, ask: Ask | None) -> Plan:
+def planned(given: argparse.Namespace, registry: Path, ask: Ask | None) -> ScaffoldPlan:
     """Return the plan, fully checked before anything is written. Raises IndexProblem, InvalidEntry."""
     index = read_index(registry)
     action = index.actions.get(given.name)
@@ -72,10 +72,10 @@ def planned(given: argparse.Namespace, registry: Path, ask: Ask | None) -> Plan:
     for path in (paths.function, paths.test):
         if path.exists():
             raise InvalidEntry(f"{path} is there already: rename it, or say another --package")
-    return Plan(index, text, described, draft, paths)
+    return ScaffoldPlan(index, text, described, draft, paths)
 
 
-def entry(given: argparse.Namespace, ask: Ask | None) -> Entry:
+def entry(given: argparse.Namespace, ask: Ask | None) -> NewEntry:
     """Return the entry of the options; a person is asked for missing ones, or InvalidEntry lists them."""
     required = ("summary", "access", "effect")
     missing = [name for name in required if getattr(given, name) is None]
@@ -84,7 +84,7 @@ def entry(given: argparse.Namespace, ask: Ask | None) -> Entry:
         raise InvalidEntry(f"the index does not describe {given.name} yet: say {options}")
     if missing and ask is not None:
         _ask_for(given, ask)
-    return Entry(
+    return NewEntry(
         given.name,
         given.summary,
         given.access,
@@ -95,7 +95,7 @@ def entry(given: argparse.Namespace, ask: Ask | None) -> Entry:
     )
 
 
-def write(plan: Plan) -> None:
+def write(plan: ScaffoldPlan) -> None:
     """Write the function, its test, the index, then types; a failure leaves nothing behind."""
     made: list[Path] = []
     texts = {
@@ -154,7 +154,7 @@ def _make_package(directory: Path, root: Path, made: list[Path]) -> None:
         made.append(init)
 
 
-def _write_contracts(plan: Plan) -> None:
+def _write_contracts(plan: ScaffoldPlan) -> None:
     """Write the types, and those other files of scripts/schema that exist."""
     root = plan.before.root
     for each in outputs(read_index(plan.before.path), root):

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from scripts.cli.console.aliases import ABOUT_TENANT
 from scripts.cli.console.catalog import TENANT_LEVELS
 from scripts.cli.console.confirmation import EXPECTED, takes_digest
-from scripts.cli.entry import Entry, kind_of
+from scripts.cli.entry import DescribedAction, kind_of
 from scripts.cli.params import set_path
 from scripts.web.web_request import Form
 
@@ -42,12 +42,12 @@ class Field(NamedTuple):
     hint: str
 
 
-def takes_tenant(entry: Entry) -> bool:
+def takes_tenant(entry: DescribedAction) -> bool:
     """Return whether an action is about one tenant."""
     return entry.access in TENANT_LEVELS or entry.name in ABOUT_TENANT
 
 
-def fields_of(entry: Entry, given: Mapping[str, str]) -> list[Field]:
+def fields_of(entry: DescribedAction, given: Mapping[str, str]) -> list[Field]:
     """Return the fields of an action; `given` has values by the names of params, or of fields."""
     return [
         Field(
@@ -63,7 +63,7 @@ def fields_of(entry: Entry, given: Mapping[str, str]) -> list[Field]:
     ]
 
 
-def params_of(entry: Entry, form: Form) -> dict[str, Any]:
+def params_of(entry: DescribedAction, form: Form) -> dict[str, Any]:
     """Return the params that a filled form means; what is empty is left out. Unreadable."""
     params: dict[str, Any] = {}
     for name, schema, _ in _leaves(entry):
@@ -73,7 +73,7 @@ def params_of(entry: Entry, form: Form) -> dict[str, Any]:
     return params
 
 
-def _leaves(entry: Entry) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
+def _leaves(entry: DescribedAction) -> Iterator[tuple[str, Mapping[str, Any], bool]]:
     """Return each param that is asked for; the digest of what was shown goes along by itself."""
     for name, schema in entry.properties.items():
         if name == EXPECTED and takes_digest(entry):

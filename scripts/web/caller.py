@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from scripts.cli.console.catalog import TENANT_LEVELS, Catalog
-from scripts.cli.console.connection import Connection, Identity
-from scripts.cli.entry import Entry
+from scripts.cli.console.connection import ConsoleConnection, TokenOwner
+from scripts.cli.entry import DescribedAction
 from scripts.cli.target import Unreachable
 from transport.errors import CallError, Unauthenticated, result_of
 
@@ -37,11 +37,11 @@ class Panel(NamedTuple):
 class Caller:
     """Calls actions under the token of one session."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ConsoleConnection) -> None:
         self._connection = connection
         self.catalog = Catalog(connection.call, max_age=CATALOG_SECONDS)
-        self.who = Identity(None, "", "", None)
-        self.entries: Mapping[str, Entry] = {}
+        self.who = TokenOwner(None, "", "", None)
+        self.entries: Mapping[str, DescribedAction] = {}
         """Actions that the server lists for this person, by name."""
 
     async def log_in(self) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from jinja2 import Environment
 
-from scripts.cli.console.connection import Connection
+from scripts.cli.console.connection import ConsoleConnection
 from scripts.cli.target import Unreachable
 from scripts.web.caller import Caller, words_of
 from scripts.web.sessions import Sessions
@@ -84,8 +84,8 @@ class Logins:
         session = self._sessions.begin(caller)
         return redirect(local(following), cookie(request, session.id, is_secure=self._is_secure))
 
-    def _connection(self, token: str) -> Connection:
-        return Connection(
+    def _connection(self, token: str) -> ConsoleConnection:
+        return ConsoleConnection(
             self._target._replace(token=token),
             server_key=self._keys.server,
             keys=self._keys.own,

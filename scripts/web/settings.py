@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from actors.host.program import command
-from scripts.cli.target import Target, data_directory
+from scripts.cli.target import ServerTarget, data_directory
 from transport.gateway.process.settings import ListeningSettings, read
 from transport.gateway.proxies import networks_of
 from transport.socket_file import absolute_endpoint
@@ -55,10 +55,10 @@ class DashboardSettings(ListeningSettings):
         """Whether browsers reach it over HTTPS, its own or a proxy's."""
         return self.tls_certificate is not None or self.plain
 
-    def target(self) -> Target:
+    def target(self) -> ServerTarget:
         """Return the admin channel, without a token: each session has its own."""
         endpoint = self.server or os.environ.get("TENANTRY_ADMIN_ENDPOINT")
-        return Target(
+        return ServerTarget(
             absolute_endpoint(endpoint or f"ipc://{data_directory()}/admin.sock"), None, ""
         )
 

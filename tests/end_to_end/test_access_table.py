@@ -29,7 +29,7 @@ from actors.access import (
 )
 from actors.edge.builtin_actions import built_in
 from actors.index.parser import built_in_index, read_index
-from scripts.cli.access_table import COLUMNS, NO, ON_ADMIN, Row, read_table, rows_of
+from scripts.cli.access_table import COLUMNS, NO, ON_ADMIN, ActionRow, read_table, rows_of
 from tests.actors.callers import REFUSED, Being, MovableClock, Stage
 from tests.conftest import Server
 from tests.raw_client import Map
@@ -55,7 +55,7 @@ class Trial(NamedTuple):
 @pytest.fixture(scope="module", params=[ROOT / "registry.toml", MIXED], ids=["the page", "mixed"])
 def staged(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Stage, dict[str, Row]]]:
+) -> Iterator[tuple[Stage, dict[str, ActionRow]]]:
     """A server of one of the two indexes, and the table that holds for it."""
     clock = MovableClock()
     server = Server(tmp_path_factory.mktemp("data"), clock=clock, registry=request.param)
@@ -79,14 +79,14 @@ def params_of(stage: Stage, action: str) -> Map:
     return example
 
 
-def column_of(being: Being, row: Row) -> str:
+def column_of(being: Being, row: ActionRow) -> str:
     """The heading under which the table speaks of this caller of this action."""
     if being.role == OWNER:
         return f"owner {'with' if row.area in being.areas else 'without'} the area"
     return being.role
 
 
-def is_allowed(being: Being, row: Row, trial: Trial) -> bool:
+def is_allowed(being: Being, row: ActionRow, trial: Trial) -> bool:
     """What the table says of a call, and the words around it of tokens, scopes, grants and tenants."""
     if being.token != "live" or (being.scope is not None and row.action not in being.scope):
         return False
@@ -100,7 +100,7 @@ def is_allowed(being: Being, row: Row, trial: Trial) -> bool:
     return row.channel in (trial.channel, BOTH) and row.cells[column_of(being, row)] != NO
 
 
-def check(stage: Stage, text: str | None, row: Row, trial: Trial, expected: bool) -> None:
+def check(stage: Stage, text: str | None, row: ActionRow, trial: Trial, expected: bool) -> None:
     """Call, and compare."""
     reply = stage.call(trial.channel, text, trial.tenant, row.action, params_of(stage, row.action))
     code = None if reply["ok"] else reply["error"]["code"]
@@ -124,7 +124,7 @@ def beings() -> Iterator[tuple[str, Being]]:
 
 @pytest.mark.parametrize(("heading", "being"), list(beings()), ids=lambda each: str(each)[:24])
 def test_every_cell_of_the_table_is_what_a_caller_meets(
-    staged: tuple[Stage, dict[str, Row]], heading: str, being: Being
+    staged: tuple[Stage, dict[str, ActionRow]], heading: str, being: Being
 ) -> None:
     """On both channels."""
     stage, table = staged
@@ -138,7 +138,7 @@ def test_every_cell_of_the_table_is_what_a_caller_meets(
 
 
 def test_without_a_token_only_what_is_public_and_only_on_the_data_channel(
-    staged: tuple[Stage, dict[str, Row]],
+    staged: tuple[Stage, dict[str, ActionRow]],
 ) -> None:
     """And only tenants that are awake."""
     stage, table = staged
@@ -175,7 +175,7 @@ def any_being(draw: st.DrawFn, names: list[str]) -> Being:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_random_callers_get_what_the_table_says_and_nothing_else(
-    staged: tuple[Stage, dict[str, Row]], data: Any
+    staged: tuple[Stage, dict[str, ActionRow]], data: Any
 ) -> None:
     """Roles, areas, scopes, tokens and grants that are live or over, either channel, any tenant."""
     stage, table = staged

@@ -27,7 +27,7 @@ from scripts.cli.access_table import (
     NO,
     ON_ADMIN,
     YES,
-    Row,
+    ActionRow,
     page,
     read_table,
     row_of,
@@ -42,11 +42,11 @@ ANY = read_index(INDEX).actions["contacts.add"]
 
 
 def row(access: str, channel: str = DATA, area: str | None = None, platform: str | None = None,
-        action: Action = ANY) -> Row:  # fmt: skip
+        action: Action = ANY) -> ActionRow:  # fmt: skip
     return row_of(action, rule_of(access, channel, area, platform))
 
 
-def admitted(row: Row) -> set[str]:
+def admitted(row: ActionRow) -> set[str]:
     """The columns that do not say no."""
     return {heading for heading, cell in row.cells.items() if cell != NO}
 

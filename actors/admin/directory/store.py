@@ -38,7 +38,7 @@ from actors.admin.directory.requests import commands as requests
 from actors.admin.directory.tables import connector_settings
 from actors.admin.messages import CommandDone, Execute
 from actors.errors import DatabaseProblem, Unavailable
-from actors.host.disk import Names, sync
+from actors.host.disk import OpenPaths, sync
 from actors.host.disk_errors import ERRORS, error_text, is_passing, result_code
 from actors.messages import Principal
 
@@ -248,7 +248,7 @@ class DirectoryStore:
         """Open the file. Raise any of ERRORS."""
         self._path = path
         self._connection = open_directory(path, mode="rw")
-        self._names = Names(path, wal_of(path))
+        self._names = OpenPaths(path, wal_of(path))
         self._environment = environment
 
     def ask(self, query: Any) -> Result:

@@ -28,7 +28,7 @@ from actors.admin.migration_messages import (
     TenantStep,
 )
 from actors.errors import NotFound, TenantryError, Unavailable
-from actors.index.entries import Storage
+from actors.index.entries import MigrationScripts
 from actors.messages import TenantRecord
 from actors.registry.messages import MigrationsRun
 from actors.registry.shared import Actors
@@ -228,7 +228,7 @@ class Run:
     def _tell_registry(self, revisions: int) -> None:
         """So that functions.diff says no more that these are new."""
         scripts = list(self.work.plan.scripts)[:revisions]
-        storage = Storage(self.work.plan.migrations.folder, tuple(sorted(scripts)))
+        storage = MigrationScripts(self.work.plan.migrations.folder, tuple(sorted(scripts)))
         self._actors.registry.tell(MigrationsRun(storage))
 
     async def _serve(self, revisions: Revisions) -> None:

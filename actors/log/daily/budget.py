@@ -38,7 +38,7 @@ LINES = "left_out"
 """The name in the params of such a line under which the number of lines is."""
 
 
-class Ledger(NamedTuple):
+class TenantDay(NamedTuple):
     """Whose lines of which day."""
 
     tenant_id: str
@@ -55,7 +55,7 @@ class Budget:
     def __init__(self, most: int) -> None:
         """`most` bytes of lines for each tenant and day; 0 for any number."""
         self._most = most
-        self._left_out: dict[Ledger, LeftOut] = {}
+        self._left_out: dict[TenantDay, LeftOut] = {}
         self._full: dict[str, str] = {}
         """The day of each tenant that has been told to be full."""
 
@@ -81,7 +81,7 @@ class Budget:
                 tenant_id=tenant.id,
                 log_bytes=self._most,
             )
-        ledger = Ledger(tenant.id, day)
+        ledger = TenantDay(tenant.id, day)
         left = self._left_out.get(ledger)
         if left is None:
             left = self._left_out[ledger] = LeftOut(tenant, self._most)

@@ -13,7 +13,7 @@ from pathlib import Path
 from actors.host.program import as_typed, command
 from scripts.cli.call import SILENT, target_of
 from scripts.cli.console.statuses import INTERRUPTED
-from scripts.cli.target import Target, Unreachable, require_listener
+from scripts.cli.target import ServerTarget, Unreachable, require_listener
 
 KEYRING_SERVICE = "tenantry"
 """Under which the system's keyring has tokens, by endpoint."""
@@ -69,7 +69,7 @@ def run(given: argparse.Namespace) -> int:
     return asyncio.run(run_commands(given, target, given.command or sys.stdin))
 
 
-def with_token(target: Target, *, asks: bool) -> Target:
+def with_token(target: ServerTarget, *, asks: bool) -> ServerTarget:
     """Return the target with a token of the keyring, or one that the person types, if it has none."""
     if target.token is not None:
         return target

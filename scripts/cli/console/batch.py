@@ -9,17 +9,17 @@ import sys
 from collections.abc import Iterable
 
 from scripts.cli.console.confirmation import AskPerson
-from scripts.cli.console.connection import Connection, Say
+from scripts.cli.console.connection import ConsoleConnection, Say
 from scripts.cli.console.output import Output
 from scripts.cli.console.shell import Shell
 from scripts.cli.console.statuses import DONE, INTERRUPTED, Exit
-from scripts.cli.target import Target
+from scripts.cli.target import ServerTarget
 from transport.curve import read_pair, read_public
 
 
 def open_shell(
     given: argparse.Namespace,
-    target: Target,
+    target: ServerTarget,
     say: Say | None = None,
     ask_person: AskPerson | None = None,
 ) -> Shell:
@@ -28,7 +28,7 @@ def open_shell(
     Call it on the event loop. Raises ValueError for keys that cannot be read.
     """
     output = Output(sys.stdout, sys.stderr, wide=given.wide, json=given.json)
-    connection = Connection(
+    connection = ConsoleConnection(
         target,
         server_key=given.server_key and read_public(given.server_key),
         keys=given.key and read_pair(given.key),
@@ -40,7 +40,9 @@ def open_shell(
     return shell
 
 
-async def run_commands(given: argparse.Namespace, target: Target, lines: Iterable[str]) -> int:
+async def run_commands(
+    given: argparse.Namespace, target: ServerTarget, lines: Iterable[str]
+) -> int:
     """Run lines up to the first that fails; return its status. Ctrl-C ends them."""
     shell = open_shell(given, target)
     try:

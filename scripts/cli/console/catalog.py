@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from scripts.cli.entry import Entry, entry_of
+from scripts.cli.entry import DescribedAction, entry_of
 from transport.errors import NotFound
 
 MAX_AGE = 60.0
@@ -35,7 +35,7 @@ class Catalog:
         self._ask = ask
         self._clock = clock
         self._max_age = max_age
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, DescribedAction] = {}
         self._read_at: float | None = None
         self.environment = ""
         """The server's environment; empty before the first answer."""
@@ -45,7 +45,7 @@ class Catalog:
         self._entries.clear()
         self._read_at = None
 
-    async def find(self, name: str) -> Entry | None:
+    async def find(self, name: str) -> DescribedAction | None:
         """Return one action, or None if this caller has none of that name; raises CallError."""
         if self._is_old:
             self.forget()
@@ -56,7 +56,7 @@ class Catalog:
                 return None
         return self._entries.get(name)
 
-    async def all(self) -> Mapping[str, Entry]:
+    async def all(self) -> Mapping[str, DescribedAction]:
         """Return every action by name, read page by page; raises CallError."""
         if self._read_at is None or self._is_old:
             self.forget()
@@ -67,7 +67,7 @@ class Catalog:
         return self._entries
 
     @property
-    def loaded(self) -> Mapping[str, Entry]:
+    def loaded(self) -> Mapping[str, DescribedAction]:
         """What has been read up to now, without asking."""
         return self._entries
 

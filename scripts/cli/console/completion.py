@@ -18,7 +18,7 @@ from scripts.cli.console.grammar import SWITCHES, VALUED, slots_of
 from scripts.cli.console.guide import OWN
 from scripts.cli.console.shell import Shell
 from scripts.cli.describe import before
-from scripts.cli.entry import Entry
+from scripts.cli.entry import DescribedAction
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
 from transport.errors import CallError
@@ -89,7 +89,7 @@ class Words(Completer):
         return [*short, *_beginning(entries, prefix)]
 
     async def _placed(
-        self, entry: Entry, alias: Alias | None, words: Sequence[str], current: str
+        self, entry: DescribedAction, alias: Alias | None, words: Sequence[str], current: str
     ) -> list[str]:
         """What the next slot takes; then the names of params."""
         taken = [each for each in words[1:] if "=" not in each and not each.startswith("--")]
@@ -100,7 +100,7 @@ class Words(Completer):
         names = [each for each in entry.properties if each not in given | placed]
         return [*found, *_beginning([f"{each}=" for each in names], current)]
 
-    async def _values(self, entry: Entry, name: str, prefix: str) -> list[str]:
+    async def _values(self, entry: DescribedAction, name: str, prefix: str) -> list[str]:
         if name == TENANT:
             return await self._tenants(prefix)
         if "@" in name:

@@ -13,10 +13,10 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
-from scripts.cli.console.grammar import Call
+from scripts.cli.console.grammar import ParsedCall
 from scripts.cli.console.output import Output
 from scripts.cli.console.statuses import CHANGED, DONE, UNCONFIRMED
-from scripts.cli.entry import Entry
+from scripts.cli.entry import DescribedAction
 from transport.errors import CallError
 from transport.message import ABORTED, INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED
 
@@ -66,7 +66,7 @@ Read = Callable[[str, Mapping[str, Any], str | None], Awaitable[Mapping[str, Any
 """Calls an action for its result: its name, params and tenant."""
 
 
-class Source(NamedTuple):
+class PreviewAction(NamedTuple):
     """One action that shows what a change is about."""
 
     action: str
@@ -80,51 +80,54 @@ class Source(NamedTuple):
     """Further members that change by themselves."""
 
 
-ACTOR = Source(
+ACTOR = PreviewAction(
     "actors.show",
     ("actor",),
     keep=("actor",),
     fleeting=frozenset({"state", "mailbox", "turns", "age_seconds", "idle_seconds"}),
 )
 
-SOURCES: Mapping[str, tuple[Source, ...]] = MappingProxyType(
+SOURCES: Mapping[str, tuple[PreviewAction, ...]] = MappingProxyType(
     {
-        "tenants.delete": (Source("tenants.show"), Source("owners.list")),
-        "tokens.revoke": (Source("tokens.list", pick="token"),),
-        "intent.clear": (Source("intent.list", fleeting=frozenset({"decays_at"})),),
+        "tenants.delete": (PreviewAction("tenants.show"), PreviewAction("owners.list")),
+        "tokens.revoke": (PreviewAction("tokens.list", pick="token"),),
+        "intent.clear": (PreviewAction("intent.list", fleeting=frozenset({"decays_at"})),),
         "members.remove": (
-            Source("members.list", pick="person"),
-            Source("tokens.list", ("person",)),
+            PreviewAction("members.list", pick="person"),
+            PreviewAction("tokens.list", ("person",)),
         ),
-        "owners.withdraw": (Source("owners.list", pick="person"),),
-        "owners.transfer": (Source("members.list", pick="to"),),
-        "owners.delegate": (Source("members.list", pick="person"),),
+        "owners.withdraw": (PreviewAction("owners.list", pick="person"),),
+        "owners.transfer": (PreviewAction("members.list", pick="to"),),
+        "owners.delegate": (PreviewAction("members.list", pick="person"),),
         "developers.remove": (
-            Source("developers.list", pick="person"),
-            Source("developers.tokens", ("person",)),
+            PreviewAction("developers.list", pick="person"),
+            PreviewAction("developers.tokens", ("person",)),
         ),
-        "developers.revoke": (Source("developers.tokens", pick="token"),),
-        "supers.grant": (Source("developers.list", pick="person"), Source("supers.list")),
-        "supers.withdraw": (Source("supers.list", pick="grant"),),
-        "subscriptions.end": (Source("subscriptions.list"),),
-        "config.revert": (Source("config.show", ("revision",)),),
-        "connectors.retry": (Source("connectors.dead", ("connector",), pick="id"),),
+        "developers.revoke": (PreviewAction("developers.tokens", pick="token"),),
+        "supers.grant": (
+            PreviewAction("developers.list", pick="person"),
+            PreviewAction("supers.list"),
+        ),
+        "supers.withdraw": (PreviewAction("supers.list", pick="grant"),),
+        "subscriptions.end": (PreviewAction("subscriptions.list"),),
+        "config.revert": (PreviewAction("config.show", ("revision",)),),
+        "connectors.retry": (PreviewAction("connectors.dead", ("connector",), pick="id"),),
         "functions.move": (
-            Source("functions.show", ("function", "connector"), keep=("serving", "states")),
+            PreviewAction("functions.show", ("function", "connector"), keep=("serving", "states")),
         ),
-        "functions.reload": (Source("functions.diff", keep=("digest", "changes")),),
+        "functions.reload": (PreviewAction("functions.diff", keep=("digest", "changes")),),
         "actors.restart": (ACTOR,),
         "actors.passivate": (ACTOR,),
         **dict.fromkeys(
             ("requests.close", "requests.withdraw", "requests.unlink", "requests.publish"),
-            (Source("requests.show", ("request",), keep=("request",)),),
+            (PreviewAction("requests.show", ("request",), keep=("request",)),),
         ),
-        "functions.withdraw": (Source("functions.testers", ("function",)),),
+        "functions.withdraw": (PreviewAction("functions.testers", ("function",)),),
     }
 )
 """What shows what an action is about; for others the tenant alone."""
 
-TENANT_ALONE = (Source("tenants.show"),)
+TENANT_ALONE = (PreviewAction("tenants.show"),)
 
 
 class Preview(NamedTuple):
@@ -156,7 +159,7 @@ class Confirmation:
         self._output = output
         self._ask_person = ask_person
 
-    async def confirm(self, call: Call) -> Call | int:
+    async def confirm(self, call: ParsedCall) -> ParsedCall | int:
         """Show what the call is about, have it confirmed, look again; return what to send, or the status."""
         preview = await look(call, self._read)
         if call.flags.digest is not None and call.flags.digest != preview.digest:
@@ -177,7 +180,7 @@ class Confirmation:
         )
         return CHANGED
 
-    async def _is_confirmed(self, call: Call, preview: Preview) -> bool:
+    async def _is_confirmed(self, call: ParsedCall, preview: Preview) -> bool:
         if call.flags.confirm is not None and call.flags.digest is not None:
             return self._matches(call.flags.confirm, preview)
         self._show(call, preview)
@@ -195,7 +198,7 @@ class Confirmation:
             self._output.problem(f"nothing was done: that is not {preview.subject}")
         return typed == preview.subject
 
-    def _show(self, call: Call, preview: Preview) -> None:
+    def _show(self, call: ParsedCall, preview: Preview) -> None:
         if self._output.json or call.flags.json:
             shown = {"action": call.entry.name, "tenant": call.tenant, "params": call.params}
             self._output.value({**shown, "about": dict(preview.seen), "digest": preview.digest})
@@ -209,13 +212,13 @@ class Confirmation:
         self._output.say(f"digest {preview.digest}", "bold")
 
 
-def needs_confirmation(call: Call) -> bool:
+def needs_confirmation(call: ParsedCall) -> bool:
     """Whether it takes something away, or the console cannot tell that it does not."""
     verb = call.entry.name.rpartition(".")[2]
     return call.entry.writes and (verb not in GENTLE or None in call.params.values())
 
 
-async def look(call: Call, read: Read) -> Preview:
+async def look(call: ParsedCall, read: Read) -> Preview:
     """Read what a change is about; raises CallError.
 
     The digest first: what changes between the two is then refused, and not what was never shown.
@@ -233,7 +236,7 @@ async def look(call: Call, read: Read) -> Preview:
     return Preview(subject_of(call), tuple(seen), digest, given is not None)
 
 
-async def _digest_of_server(call: Call, read: Read) -> str | None:
+async def _digest_of_server(call: ParsedCall, read: Read) -> str | None:
     """Return the server's digest; None if the action takes none, or the caller may not ask: it says why."""
     if not takes_digest(call.entry):
         return None
@@ -246,7 +249,7 @@ async def _digest_of_server(call: Call, read: Read) -> str | None:
         raise
 
 
-def takes_digest(entry: Entry) -> bool:
+def takes_digest(entry: DescribedAction) -> bool:
     """Return whether `expected` is a digest; that of a move is a state."""
     return "pattern" in entry.properties.get(EXPECTED, {})
 
@@ -257,7 +260,7 @@ def is_changed(error: CallError) -> bool:
     return error.code == ABORTED and fields == [EXPECTATION_FIELD]
 
 
-def subject_of(call: Call) -> str:
+def subject_of(call: ParsedCall) -> str:
     """Return what to type: the tenant, else what the change is of, else the action's name."""
     if call.tenant is not None:
         return call.tenant
@@ -266,7 +269,7 @@ def subject_of(call: Call) -> str:
     return next(named, call.entry.name)
 
 
-def with_expectation(call: Call, preview: Preview) -> Call:
+def with_expectation(call: ParsedCall, preview: Preview) -> ParsedCall:
     """Have the server refuse the change if another operator was faster, whenever that was."""
     if preview.is_checked_by_server and EXPECTED not in call.params:
         return call._replace(params={**call.params, EXPECTED: preview.digest})
@@ -278,7 +281,7 @@ def with_expectation(call: Call, preview: Preview) -> Call:
 
 
 def _relevant(
-    result: Mapping[str, Any], source: Source, params: Mapping[str, Any]
+    result: Mapping[str, Any], source: PreviewAction, params: Mapping[str, Any]
 ) -> dict[str, Any]:
     kept = {name: value for name, value in result.items() if not source.keep or name in source.keep}
     wanted = params.get(source.pick)
@@ -292,7 +295,7 @@ def _picked(value: Any, wanted: Any) -> Any:
     return [row for row in value if row.get("id") == wanted] if is_rows else value
 
 
-def _digest(call: Call, lasting: Sequence[Any]) -> str:
+def _digest(call: ParsedCall, lasting: Sequence[Any]) -> str:
     content = [call.entry.name, call.tenant, call.params, lasting]
     return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGEST_LENGTH]
 

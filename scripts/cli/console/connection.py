@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from scripts.cli.target import Target, Unreachable, require_listener
+from scripts.cli.target import ServerTarget, Unreachable, require_listener
 from transport.client import AsyncClient
 from transport.errors import result_of
 from transport.message import Reply
@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 """Prints a line that is no result."""
 
 
-class Identity(NamedTuple):
+class TokenOwner(NamedTuple):
     """Whom the token stands for."""
 
     person: str | None
@@ -35,12 +35,12 @@ class Identity(NamedTuple):
         return self.name or self.person or self.role
 
 
-class Connection:
+class ConsoleConnection:
     """Calls actions under one token; on one event loop."""
 
     def __init__(
         self,
-        target: Target,
+        target: ServerTarget,
         *,
         server_key: bytes | None = None,
         keys: tuple[bytes, bytes] | None = None,
@@ -96,7 +96,7 @@ class Connection:
             told = True
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def identity(self) -> Identity:
+    async def identity(self) -> TokenOwner:
         """Ask whom the token stands for, and for their name; raises CallError."""
         told = await self.call("system.whoami", {})
         person, role, tenant = told["person"], told["role"], told["tenant"]
@@ -106,7 +106,7 @@ class Connection:
         reply = await self.request(listing, {}, tenant)
         people = (reply.result or {}).get(members, [])
         name = next((each["name"] for each in people if each["id"] == person), "")
-        return Identity(person, name, role, tenant)
+        return TokenOwner(person, name, role, tenant)
 
     async def close(self) -> None:
         """Disconnect."""

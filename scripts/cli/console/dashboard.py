@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Sparkline, Static
 
-from scripts.cli.console.connection import Connection
+from scripts.cli.console.connection import ConsoleConnection
 from scripts.cli.tables import cell_of, flatten, safe_text
 from scripts.cli.target import Unreachable
 from transport.errors import CallError, NoAnswer
@@ -31,7 +31,7 @@ MOST_ROWS = 200
 Result = Mapping[str, Any]
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """One line of a table."""
 
     key: str
@@ -46,7 +46,7 @@ class View(NamedTuple):
     action: str
     params: Result
     columns: tuple[str, ...]
-    rows: Callable[[Result], Sequence[Row]]
+    rows: Callable[[Result], Sequence[TableRow]]
     into: Callable[[str], View] | None = None
     """The view of one row, by its key."""
     tenant: str | None = None
@@ -72,10 +72,10 @@ def figures(found: Result) -> tuple[str, ...]:
     )
 
 
-def by_figures(part: str, name: str) -> Callable[[Result], Sequence[Row]]:
+def by_figures(part: str, name: str) -> Callable[[Result], Sequence[TableRow]]:
     """Return a function that makes rows of one list of figures, the busiest first."""
 
-    def rows(result: Result) -> Sequence[Row]:
+    def rows(result: Result) -> Sequence[TableRow]:
         found = sorted(
             result[part],
             key=lambda each: (
@@ -83,20 +83,22 @@ def by_figures(part: str, name: str) -> Callable[[Result], Sequence[Row]]:
                 each[name],
             ),
         )
-        return [Row(each[name], (each[name], *figures(each["figures"]))) for each in found]
+        return [TableRow(each[name], (each[name], *figures(each["figures"]))) for each in found]
 
     return rows
 
 
-def details(result: Result) -> Sequence[Row]:
+def details(result: Result) -> Sequence[TableRow]:
     """Return a row for each field, however deep."""
-    return [Row(name, (name, cell_of(value, shorten=False))) for name, value in flatten(result)]
+    return [
+        TableRow(name, (name, cell_of(value, shorten=False))) for name, value in flatten(result)
+    ]
 
 
-def lines(result: Result) -> Sequence[Row]:
+def lines(result: Result) -> Sequence[TableRow]:
     """Return the lines of an error log, the newest first."""
     return [
-        Row(
+        TableRow(
             each.get("trace_id") or "",
             [
                 cell_of(each.get(part), shorten=False)
@@ -107,19 +109,19 @@ def lines(result: Result) -> Sequence[Row]:
     ]
 
 
-def story(result: Result) -> Sequence[Row]:
+def story(result: Result) -> Sequence[TableRow]:
     """Return what all logs say of one request, in order."""
     return [
-        Row(str(place), (each["at"], each["log"], cell_of(each["line"], shorten=False)))
+        TableRow(str(place), (each["at"], each["log"], cell_of(each["line"], shorten=False)))
         for place, each in enumerate(result["lines"])
     ]
 
 
-def actors(result: Result) -> Sequence[Row]:
+def actors(result: Result) -> Sequence[TableRow]:
     """Return the actors, those with the longest mailbox first."""
     parts = ("actor", "state", "mailbox", "turns", "restarts", "age_seconds")
     found = sorted(result["actors"], key=lambda each: (-each["mailbox"], -each["turns"]))
-    return [Row(each["actor"], [each[part] for part in parts]) for each in found]
+    return [TableRow(each["actor"], [each[part] for part in parts]) for each in found]
 
 
 def one(title: str, action: str, param: str) -> Callable[[str], View]:
@@ -163,7 +165,7 @@ ERRORS = View(
 )
 
 
-class Dashboard(App[None]):
+class DashboardScreen(App[None]):
     """Looks every few seconds, until it is left."""
 
     CSS_PATH = None
@@ -188,7 +190,7 @@ class Dashboard(App[None]):
         each.title: each for each in (TENANTS, ACTIONS, ACTORS, ERRORS)
     }
 
-    def __init__(self, connection: Connection, about: str, tenant: str | None) -> None:
+    def __init__(self, connection: ConsoleConnection, about: str, tenant: str | None) -> None:
         """`about` says where this is and as whom; `tenant` is whose figures an owner sees."""
         super().__init__()
         self._connection = connection
@@ -268,7 +270,7 @@ class Dashboard(App[None]):
         )
         self.query_one(Sparkline).data = list(self._rates)
 
-    def _show_table(self, view: View, rows: Sequence[Row]) -> None:
+    def _show_table(self, view: View, rows: Sequence[TableRow]) -> None:
         table = self.query_one(DataTable)
         place = table.cursor_row if view.title == self._shown else 0
         table.clear(columns=True)
@@ -281,6 +283,6 @@ class Dashboard(App[None]):
         self.query_one("#about", Static).update(safe_text(what))
 
 
-async def show_dashboard(connection: Connection, about: str, tenant: str | None) -> None:
+async def show_dashboard(connection: ConsoleConnection, about: str, tenant: str | None) -> None:
     """Fill the terminal until the user leaves."""
-    await Dashboard(connection, about, tenant).run_async(mouse=False)
+    await DashboardScreen(connection, about, tenant).run_async(mouse=False)

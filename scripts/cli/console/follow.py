@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.text import Text
 
-from scripts.cli.console.connection import Connection
-from scripts.cli.console.grammar import Call
+from scripts.cli.console.connection import ConsoleConnection
+from scripts.cli.console.grammar import ParsedCall
 from scripts.cli.console.output import LOGS, Output
 from scripts.cli.log_lines import line_of, story_of
 from scripts.cli.params import UsageError
@@ -33,7 +33,9 @@ USAGE = "trace on TENANT [ACTION] [NUMBER], such as trace on acme contacts.add 2
 class Follower:
     """Prints new lines of one log as they come."""
 
-    def __init__(self, connection: Connection, output: Output, call: Call, *, whole: bool) -> None:
+    def __init__(
+        self, connection: ConsoleConnection, output: Output, call: ParsedCall, *, whole: bool
+    ) -> None:
         """`call` is of an action that reads a log; `whole` shows params and whatever else a line has."""
         self._connection = connection
         self._output = output

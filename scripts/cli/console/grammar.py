@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from scripts.cli.console.aliases import ABOUT_TENANT, TENANT, Alias, Slot
 from scripts.cli.console.catalog import TENANT_LEVELS
-from scripts.cli.entry import Entry
+from scripts.cli.entry import DescribedAction
 from scripts.cli.params import UsageError, read_json, set_path
 
 NO_TENANT = "-"
@@ -48,10 +48,10 @@ class Flags(NamedTuple):
     id: str | None = None
 
 
-class Call(NamedTuple):
+class ParsedCall(NamedTuple):
     """A line that was understood: one action, its tenant and its params."""
 
-    entry: Entry
+    entry: DescribedAction
     tenant: str | None
     params: dict[str, Any]
     flags: Flags
@@ -92,8 +92,12 @@ def slots_of(alias: Alias | None) -> tuple[Slot, ...]:
 
 
 def parse(
-    words: Sequence[str], flags: Flags, entry: Entry, alias: Alias | None, here: str | None
-) -> Call:
+    words: Sequence[str],
+    flags: Flags,
+    entry: DescribedAction,
+    alias: Alias | None,
+    here: str | None,
+) -> ParsedCall:
     """Parse the words after the first one; `here` is the tenant of the prompt. Raises UsageError."""
     given: dict[str, str] = {}
     params: dict[str, Any] = dict(alias.fixed) if alias else {}
@@ -111,10 +115,10 @@ def parse(
         if name != TENANT:
             set_path(params, name, value_of(entry, name, text))
     _require(entry, alias, params, given, here)
-    return Call(entry, _tenant(entry, given.get(TENANT), here), params, flags)
+    return ParsedCall(entry, _tenant(entry, given.get(TENANT), here), params, flags)
 
 
-def value_of(entry: Entry, name: str, text: str) -> Any:
+def value_of(entry: DescribedAction, name: str, text: str) -> Any:
     """Read a param as its schema says; text is text, however it looks. Raises UsageError."""
     schema = _schema_at(entry, name)
     if name in SECONDS_OF and (found := re.fullmatch(r"(\d{1,6})([smhd])", text)):
@@ -147,12 +151,12 @@ def moment(text: str, word: str) -> str:
     return at.isoformat()
 
 
-def is_about_tenant(entry: Entry) -> bool:
+def is_about_tenant(entry: DescribedAction) -> bool:
     """Whether the tenant in the prompt is meant if a line names none."""
     return entry.access in TENANT_LEVELS or entry.name in ABOUT_TENANT
 
 
-def _is_named(word: str, entry: Entry) -> bool:
+def _is_named(word: str, entry: DescribedAction) -> bool:
     """Whether it is name=value of this action; a reason may have an equals sign in it."""
     head, equals, _ = word.partition("=")
     name = head.rstrip(":").removesuffix("[]").partition(".")[0]
@@ -161,7 +165,7 @@ def _is_named(word: str, entry: Entry) -> bool:
     )
 
 
-def _named(word: str, entry: Entry) -> tuple[str, Any]:
+def _named(word: str, entry: DescribedAction) -> tuple[str, Any]:
     name, _, text = word.partition("=")
     if name.endswith(":"):
         return name[:-1], _json_of(text, name[:-1])
@@ -181,14 +185,16 @@ def _json_of(text: str, name: str) -> Any:
         raise UsageError(f"{text[1:]} cannot be read: {error}") from None
 
 
-def _placed(word: str, slots: list[Slot], entry: Entry, alias: Alias | None) -> dict[str, str]:
+def _placed(
+    word: str, slots: list[Slot], entry: DescribedAction, alias: Alias | None
+) -> dict[str, str]:
     """Return what a word at the next slot gives, by names; takes the slot."""
     if not slots:
         raise UsageError(f"{word!r} is too much: {usage(entry, alias)}")
     return _values(word, slots.pop(0), entry, alias)
 
 
-def _values(word: str, slot: Slot, entry: Entry, alias: Alias | None) -> dict[str, str]:
+def _values(word: str, slot: Slot, entry: DescribedAction, alias: Alias | None) -> dict[str, str]:
     first, at, second = slot.name.partition("@")
     if not at:
         return {slot.name: word}
@@ -201,7 +207,7 @@ def _values(word: str, slot: Slot, entry: Entry, alias: Alias | None) -> dict[st
 
 
 def _require(
-    entry: Entry,
+    entry: DescribedAction,
     alias: Alias | None,
     params: Mapping[str, Any],
     given: Mapping[str, str],
@@ -219,13 +225,13 @@ def _require(
         raise UsageError(f"{', '.join(missing)} missing: {usage(entry, alias)}")
 
 
-def _tenant(entry: Entry, given: str | None, here: str | None) -> str | None:
+def _tenant(entry: DescribedAction, given: str | None, here: str | None) -> str | None:
     if given is not None:
         return None if given == NO_TENANT else given
     return here if is_about_tenant(entry) else None
 
 
-def usage(entry: Entry, alias: Alias | None) -> str:
+def usage(entry: DescribedAction, alias: Alias | None) -> str:
     """The form of a line, in one line."""
     if alias is None:
         required = " ".join(f"{name}=…" for name in entry.required)
@@ -236,7 +242,7 @@ def usage(entry: Entry, alias: Alias | None) -> str:
     return " ".join([alias.usage, *others])
 
 
-def _schema_at(entry: Entry, name: str) -> Mapping[str, Any]:
+def _schema_at(entry: DescribedAction, name: str) -> Mapping[str, Any]:
     """Return the schema at a dotted name; empty where there is none, as within a patch."""
     top, *way = name.removesuffix("[]").split(".")
     schema: Mapping[str, Any] = entry.properties.get(top, {})

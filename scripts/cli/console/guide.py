@@ -12,7 +12,7 @@ from scripts.cli.console.catalog import Catalog
 from scripts.cli.console.confirmation import GENTLE
 from scripts.cli.console.grammar import SECONDS_OF, TIMES, usage
 from scripts.cli.console.output import Output
-from scripts.cli.entry import Entry, example_params, param_lines
+from scripts.cli.entry import DescribedAction, example_params, param_lines
 from scripts.cli.tables import safe_text
 
 OWN = {
@@ -66,7 +66,7 @@ class Guide:
         self._output.pairs(((_headline(each), each.summary) for each in found), cut=True)
         return bool(found)
 
-    def one(self, entry: Entry, alias: Alias | None) -> None:
+    def one(self, entry: DescribedAction, alias: Alias | None) -> None:
         """Print the form of one command, its params and an example."""
         alias = alias or next(iter(words_for(entry.name)), None)
         self._output.text(safe_text(usage(entry, alias), "bold"))
@@ -91,24 +91,24 @@ class Guide:
         return f"{word!r} is no command of yours here{advice} `help` lists them all"
 
 
-def group_of(entry: Entry) -> str:
+def group_of(entry: DescribedAction) -> str:
     """Return the first part of an action's name."""
     return entry.name.partition(".")[0]
 
 
-def example_of(entry: Entry, alias: Alias | None) -> str:
+def example_of(entry: DescribedAction, alias: Alias | None) -> str:
     """Return a line that can be typed."""
     if alias is not None:
         return alias.example
     return f"{entry.name} {example_params(entry)}".rstrip()
 
 
-def _headline(entry: Entry) -> str:
+def _headline(entry: DescribedAction) -> str:
     """The word with its slots, or the action's name where there is no word."""
     alias = next(iter(words_for(entry.name)), None)
     return f"  {entry.name if alias is None else alias.usage.replace(TENANT, 'TENANT')}"
 
 
-def _asks(entry: Entry) -> str:
+def _asks(entry: DescribedAction) -> str:
     verb = entry.name.rpartition(".")[2]
     return " · asks before it is done" if entry.writes and verb not in GENTLE else ""

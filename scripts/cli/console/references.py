@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scripts.cli.console.confirmation import Read
-from scripts.cli.console.connection import Identity
-from scripts.cli.console.grammar import Call
+from scripts.cli.console.connection import TokenOwner
+from scripts.cli.console.grammar import ParsedCall
 from scripts.cli.params import UsageError
 from transport.errors import InvalidArgument, NotFound, PermissionDenied
 
@@ -37,7 +37,9 @@ PAGE = 200
 DEVELOPER_ADMIN = "developer admin"
 
 
-async def resolve(call: Call, read: Read, traces: Sequence[str], who: Identity | None) -> Call:
+async def resolve(
+    call: ParsedCall, read: Read, traces: Sequence[str], who: TokenOwner | None
+) -> ParsedCall:
     """Return the call with whole ids. UsageError if none fits or several do; raises CallError."""
     params = dict(call.params)
     trace = params.get("trace_id")
@@ -87,7 +89,7 @@ async def _index_digest(words: str, read: Read) -> str:
     return digest
 
 
-async def _listed(call: Call, name: str, prefix: str, read: Read) -> str:
+async def _listed(call: ParsedCall, name: str, prefix: str, read: Read) -> str:
     """Find a token or a grant by the beginning of its id."""
     action, member = LISTINGS[name]
     if call.entry.name.startswith("developers."):
@@ -98,7 +100,7 @@ async def _listed(call: Call, name: str, prefix: str, read: Read) -> str:
     return _only(f"{name} {prefix}…", {id: fits[id] for id in fits if id.startswith(prefix)})
 
 
-async def _person(call: Call, words: str, read: Read) -> str:
+async def _person(call: ParsedCall, words: str, read: Read) -> str:
     """Find a person of the tenant, or of the platform, by id or name."""
     of_platform = call.tenant is None or call.entry.name.startswith("supers.")
     people = await _people(read, None if of_platform else call.tenant)
@@ -111,7 +113,7 @@ async def _person(call: Call, words: str, read: Read) -> str:
     return _only(f"person {words!r}", fits)
 
 
-async def _colleague(read: Read, who: Identity | None) -> str:
+async def _colleague(read: Read, who: TokenOwner | None) -> str:
     """Find the developer admin that is meant if none is named: the only one that is not the caller."""
     me = who.person if who is not None else None
     people = await _people(read, None)

@@ -23,7 +23,7 @@ from prompt_toolkit.utils import is_dumb_terminal
 
 from scripts.cli.call import REFUSED
 from scripts.cli.console.statuses import DONE, INTERRUPTED, Exit
-from scripts.cli.target import Target
+from scripts.cli.target import ServerTarget
 
 if TYPE_CHECKING:
     from scripts.cli.console.shell import Shell
@@ -50,7 +50,7 @@ class Repl:
     The prompt is there at once; what talks to the server is imported while the person reads it.
     """
 
-    def __init__(self, given: argparse.Namespace, target: Target) -> None:
+    def __init__(self, given: argparse.Namespace, target: ServerTarget) -> None:
         self._given = given
         self._target = target
         self._shell: Shell | None = None

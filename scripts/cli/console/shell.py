@@ -19,14 +19,14 @@ from scripts.cli.console.confirmation import (
     is_changed,
     needs_confirmation,
 )
-from scripts.cli.console.connection import Connection, Identity
+from scripts.cli.console.connection import ConsoleConnection, TokenOwner
 from scripts.cli.console.follow import Follower, read_trace_on
-from scripts.cli.console.grammar import NO_TENANT, Call, Flags, parse, read_flags, split
+from scripts.cli.console.grammar import NO_TENANT, Flags, ParsedCall, parse, read_flags, split
 from scripts.cli.console.guide import Guide
 from scripts.cli.console.output import LOGS, Output
 from scripts.cli.console.references import DEVELOPER_ADMIN, resolve
 from scripts.cli.console.statuses import CHANGED, DONE, Exit
-from scripts.cli.entry import Entry
+from scripts.cli.entry import DescribedAction
 from scripts.cli.params import UsageError
 from scripts.cli.target import Unreachable
 from transport.errors import CallError, NoAnswer, Unauthenticated, failure
@@ -43,14 +43,14 @@ class Shell:
     """One console: its tenant, and what it does with a line."""
 
     def __init__(
-        self, connection: Connection, output: Output, ask_person: AskPerson | None = None
+        self, connection: ConsoleConnection, output: Output, ask_person: AskPerson | None = None
     ) -> None:
         """`ask_person` is None where no person is: then what needs a confirmation is refused without one."""
         self.connection = connection
         self.output = output
         self.catalog = Catalog(connection.call)
         self.tenant: str | None = None
-        self.identity: Identity | None = None
+        self.identity: TokenOwner | None = None
         self._super_until: datetime | None = None
         self.is_changing = False
         """Whether the last request was to change something."""
@@ -59,7 +59,7 @@ class Shell:
         self._ask_person = ask_person
         self._confirmation = Confirmation(connection.call, output, ask_person)
         self._guide = Guide(self.catalog, output)
-        self._page: tuple[Call, Mapping[str, Any]] | None = None
+        self._page: tuple[ParsedCall, Mapping[str, Any]] | None = None
         self._own: Mapping[str, Callable[[list[str], Flags], Awaitable[int]]] = MappingProxyType(
             {
                 "help": self._help,
@@ -121,14 +121,14 @@ class Shell:
             return await self._trace_on(rest[1:], flags)
         return await self._do(await self._understood(word, rest, flags))
 
-    async def _understood(self, word: str, rest: list[str], flags: Flags) -> Call:
+    async def _understood(self, word: str, rest: list[str], flags: Flags) -> ParsedCall:
         entry, alias = await self.lookup(word)
         if entry is None:
             raise UsageError(await self._guide.unknown(word))
         call = parse(rest, flags, entry, alias, self.tenant)
         return await resolve(call, self.connection.call, tuple(self.traces), self.identity)
 
-    async def lookup(self, word: str) -> tuple[Entry | None, Alias | None]:
+    async def lookup(self, word: str) -> tuple[DescribedAction | None, Alias | None]:
         """Return the action that a word stands for; None if this caller has none."""
         alias = ALIASES.get(word)
         name = word if alias is None else alias.action
@@ -136,13 +136,13 @@ class Shell:
 
     # Actions
 
-    async def _do(self, call: Call) -> int:
+    async def _do(self, call: ParsedCall) -> int:
         if call.flags.dry_run or needs_confirmation(call):
             found = await self._confirmation.confirm(call)
             return found if isinstance(found, int) else await self._send(found)
         return await self._send(call)
 
-    async def _send(self, call: Call) -> int:
+    async def _send(self, call: ParsedCall) -> int:
         self.is_changing = call.entry.writes
         reply = await self.connection.request(
             call.entry.name, call.params, call.tenant, call.flags.id
@@ -272,7 +272,7 @@ class Shell:
         entry = await self.catalog.find("logs.tenant")
         if entry is None:
             raise UsageError("logs.tenant is not for you: see `help trace`")
-        call = Call(entry, tenant, params, flags)
+        call = ParsedCall(entry, tenant, params, flags)
         await Follower(self.connection, self.output, call, whole=True).run(count)
         return DONE
 
@@ -280,7 +280,7 @@ class Shell:
         raise Exit
 
 
-def _next(page: tuple[Call, Mapping[str, Any]]) -> dict[str, Any] | None:
+def _next(page: tuple[ParsedCall, Mapping[str, Any]]) -> dict[str, Any] | None:
     """Return the param for the following page; None on the last one."""
     call, result = page
     following = result.get("next")

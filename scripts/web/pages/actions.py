@@ -13,8 +13,8 @@ from scripts.cli.console.confirmation import (
     needs_confirmation,
     with_expectation,
 )
-from scripts.cli.console.grammar import Call, Flags
-from scripts.cli.entry import Entry
+from scripts.cli.console.grammar import Flags, ParsedCall
+from scripts.cli.entry import DescribedAction
 from scripts.web.action_form import PREFIX, Unreadable, fields_of, params_of, takes_tenant
 from scripts.web.caller import words_of
 from scripts.web.login import local
@@ -45,7 +45,7 @@ async def submit(visit: Visit, action: str) -> Document:
     """Do it, or show what it is about and ask first."""
     entry, sent = _entry(visit, action), visit.request.form
     try:
-        call = Call(entry, _tenant(visit, entry), params_of(entry, sent), Flags())
+        call = ParsedCall(entry, _tenant(visit, entry), params_of(entry, sent), Flags())
         if not needs_confirmation(call):
             return await _done(visit, call)
         preview = await look(call, visit.caller.call)
@@ -61,7 +61,7 @@ async def submit(visit: Visit, action: str) -> Document:
         return _form(visit, entry, sent, words_of(error), STATUSES.get(error.code, 503))
 
 
-async def _confirmed(visit: Visit, call: Call, preview: Preview) -> Document:
+async def _confirmed(visit: Visit, call: ParsedCall, preview: Preview) -> Document:
     """Do it, unless the server says that what was shown has changed in the meantime: then show it anew."""
     try:
         return await _done(visit, with_expectation(call, preview))
@@ -71,7 +71,7 @@ async def _confirmed(visit: Visit, call: Call, preview: Preview) -> Document:
         return _ask(visit, call, await look(call, visit.caller.call), CHANGED)
 
 
-def _entry(visit: Visit, action: str) -> Entry:
+def _entry(visit: Visit, action: str) -> DescribedAction:
     entry = visit.caller.entries.get(action)
     if entry is None or entry.channel == "data":
         words = f"there is no action {action[:128]!r} of the admin channel that you may call"
@@ -79,7 +79,7 @@ def _entry(visit: Visit, action: str) -> Entry:
     return entry
 
 
-def _tenant(visit: Visit, entry: Entry) -> str | None:
+def _tenant(visit: Visit, entry: DescribedAction) -> str | None:
     if visit.caller.who.tenant is not None:
         return visit.caller.who.tenant
     typed = visit.request.form.get("tenant", visit.request.query.get("tenant", "")).strip()
@@ -98,7 +98,11 @@ def _refusal(sent: Mapping[str, str], preview: Preview) -> str | None:
 
 
 def _form(
-    visit: Visit, entry: Entry, given: Mapping[str, str], trouble: str = "", status: int = 200
+    visit: Visit,
+    entry: DescribedAction,
+    given: Mapping[str, str],
+    trouble: str = "",
+    status: int = 200,
 ) -> Document:
     return visit.page(
         "action.html",
@@ -113,7 +117,7 @@ def _form(
     )
 
 
-def _ask(visit: Visit, call: Call, preview: Preview, refusal: str) -> Document:
+def _ask(visit: Visit, call: ParsedCall, preview: Preview, refusal: str) -> Document:
     sent = visit.request.form
     return visit.page(
         "confirm.html",
@@ -129,7 +133,7 @@ def _ask(visit: Visit, call: Call, preview: Preview, refusal: str) -> Document:
     )
 
 
-async def _done(visit: Visit, call: Call) -> Document:
+async def _done(visit: Visit, call: ParsedCall) -> Document:
     id = visit.request.form.get("id") or None
     result: Mapping[str, Any] = await visit.caller.call(
         call.entry.name, call.params, call.tenant, id

@@ -14,7 +14,7 @@ import typing_extensions
 from pydantic import BaseModel
 
 from actors.index.entries import Action
-from scripts.codegen.text import Imports, declarations
+from scripts.codegen.text import ImportList, declarations
 from scripts.codegen.types import Form, Types
 
 KNOWN = {
@@ -36,7 +36,7 @@ def written(action: Action, form: Form) -> Written:
     """Write the types of an action and read them back."""
     declared = Types([action])
     params, result = declared.declare_action(action, form)
-    imports = Imports(closed=True)
+    imports = ImportList(closed=True)
     blocks = list(declarations(declared, imports))
     lines = [*imports.lines(), *(line for block in blocks for line in block)]
     module = types.ModuleType("written")

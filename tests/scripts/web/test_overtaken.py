@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from scripts.cli.console.confirmation import Preview, Read, look
-from scripts.cli.console.grammar import Call
+from scripts.cli.console.grammar import ParsedCall
 from scripts.web.app import Dashboard
 from scripts.web.pages import actions
 from scripts.web.settings import read_settings
@@ -34,7 +34,7 @@ async def overtake(people: People, patch: pytest.MonkeyPatch) -> httpx2.Response
         form = {"csrf": csrf, "tenant": "overtaken", "p.reason": "unpaid"}
         asked = await browser.post("/actions/tenants.suspend", data=form, headers=sent)
 
-        async def look_and_wait(call: Call, read: Read) -> Preview:
+        async def look_and_wait(call: ParsedCall, read: Read) -> Preview:
             found = await look(call, read)
             patch.setattr(actions, "look", look)
             people.call(people.admin, "tenants.delete", "overtaken", reason="left", grace_days=3)

@@ -12,7 +12,7 @@ import pytest
 from scripts.cli.console.completion import MOST, Words
 from scripts.cli.console.shell import Shell
 from scripts.cli.describe import before
-from scripts.cli.entry import Entry
+from scripts.cli.entry import DescribedAction
 
 TENANTS = sorted([f"t{number}" for number in range(10_000)] + ["ac", "acme", "a-z", "b", "z9"])
 FUNCTIONS = [f"group{number // 20}.act{number % 20:02}" for number in range(1_000)]
@@ -38,12 +38,12 @@ class Server:
 class Catalog:
     """Has every action that completion asks for."""
 
-    async def find(self, name: str) -> Entry:
+    async def find(self, name: str) -> DescribedAction:
         """Any."""
         params = {"properties": {"function": {"type": "string"}, "why": {"type": "string"}}}
-        return Entry(name, "", "owner", None, "admin", "read", params)
+        return DescribedAction(name, "", "owner", None, "admin", "read", params)
 
-    async def all(self) -> dict[str, Entry]:
+    async def all(self) -> dict[str, DescribedAction]:
         """A thousand actions of tenants."""
         return {name: await self.find(name) for name in FUNCTIONS}
 

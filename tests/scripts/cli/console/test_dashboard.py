@@ -10,16 +10,16 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
-from scripts.cli.console.connection import Connection
-from scripts.cli.console.dashboard import Dashboard, figures, lines
-from scripts.cli.target import Target
+from scripts.cli.console.connection import ConsoleConnection
+from scripts.cli.console.dashboard import DashboardScreen, figures, lines
+from scripts.cli.target import ServerTarget
 from tests.scripts.cli.console.conftest import Served
 from tests.scripts.cli.console.screen import Screen
 from transport.client import Client
 
 MOST_PAUSES = 400
 
-Steps = Callable[["Pilot[None]", Dashboard], Awaitable[None]]
+Steps = Callable[["Pilot[None]", DashboardScreen], Awaitable[None]]
 
 
 def played(served: Served, steps: Steps, tenant: str | None = None) -> None:
@@ -27,8 +27,8 @@ def played(served: Served, steps: Steps, tenant: str | None = None) -> None:
 
     async def play() -> None:
         token = (served.data / "admin.token").read_text().strip()
-        connection = Connection(Target(f"ipc://{served.data}/admin.sock", token, ""))
-        app = Dashboard(connection, "local-dev", tenant)
+        connection = ConsoleConnection(ServerTarget(f"ipc://{served.data}/admin.sock", token, ""))
+        app = DashboardScreen(connection, "local-dev", tenant)
         try:
             async with app.run_test(size=(80, 24)) as pilot:
                 await steps(pilot, app)
@@ -38,7 +38,7 @@ def played(served: Served, steps: Steps, tenant: str | None = None) -> None:
     asyncio.run(play())
 
 
-async def seen(pilot: Pilot[None], app: Dashboard, words: str) -> list[list[str]]:
+async def seen(pilot: Pilot[None], app: DashboardScreen, words: str) -> list[list[str]]:
     """Wait until the line above the table says this; return the table."""
     for _ in range(MOST_PAUSES):
         if words in str(app.query_one("#about", Static).content):
@@ -51,7 +51,7 @@ async def seen(pilot: Pilot[None], app: Dashboard, words: str) -> list[list[str]
 
 
 def test_tenants_are_shown_first_and_enter_looks_into_one(served: Served) -> None:
-    async def steps(pilot: Pilot[None], app: Dashboard) -> None:
+    async def steps(pilot: Pilot[None], app: DashboardScreen) -> None:
         rows = await seen(pilot, app, "tenants: 1")
         assert rows[0][0] == "acme"
         assert "messages" in str(app.query_one("#top", Static).content)
@@ -73,7 +73,7 @@ def test_tenants_are_shown_first_and_enter_looks_into_one(served: Served) -> Non
     [("2", "functions: ", ""), ("3", "actors: ", "state"), ("4", "errors", "")],
 )
 def test_a_key_shows_another_table(served: Served, key: str, words: str, first: str) -> None:
-    async def steps(pilot: Pilot[None], app: Dashboard) -> None:
+    async def steps(pilot: Pilot[None], app: DashboardScreen) -> None:
         await seen(pilot, app, "tenants: 1")
         await pilot.press(key)
         rows = await seen(pilot, app, words)
@@ -86,7 +86,7 @@ def test_a_key_shows_another_table(served: Served, key: str, words: str, first: 
 def test_what_the_caller_may_not_see_is_said_and_does_not_end_it(served: Served) -> None:
     """A tenant that is not there stands for any refusal."""
 
-    async def steps(pilot: Pilot[None], app: Dashboard) -> None:
+    async def steps(pilot: Pilot[None], app: DashboardScreen) -> None:
         await seen(pilot, app, "functions: ? ")
         await pilot.press("3")
         await seen(pilot, app, "actors: ")
@@ -97,7 +97,7 @@ def test_what_the_caller_may_not_see_is_said_and_does_not_end_it(served: Served)
 def test_a_slow_server_is_not_asked_anew_before_it_has_answered(served: Served) -> None:
     """Each look would give the one before up, and no figure would ever be shown."""
 
-    class SlowConnection(Connection):
+    class SlowConnection(ConsoleConnection):
         """Asks the server once it may."""
 
         asked, may_go_on = 0, asyncio.Event()
@@ -111,8 +111,8 @@ def test_a_slow_server_is_not_asked_anew_before_it_has_answered(served: Served) 
 
     async def play() -> None:
         token = (served.data / "admin.token").read_text().strip()
-        connection = SlowConnection(Target(f"ipc://{served.data}/admin.sock", token, ""))
-        app = Dashboard(connection, "local-dev", None)
+        connection = SlowConnection(ServerTarget(f"ipc://{served.data}/admin.sock", token, ""))
+        app = DashboardScreen(connection, "local-dev", None)
         try:
             async with app.run_test(size=(80, 24)) as pilot:
                 while not connection.asked:

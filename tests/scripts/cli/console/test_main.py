@@ -12,7 +12,7 @@ from actors.index.parser import built_in_index
 from scripts.cli.console.__main__ import main
 from scripts.cli.console.aliases import ALIASES, Alias
 from scripts.cli.console.grammar import Flags, parse, split
-from scripts.cli.entry import Entry
+from scripts.cli.entry import DescribedAction
 from tests.scripts.cli.console.conftest import Served
 from transport.client import Client
 
@@ -190,7 +190,7 @@ def test_help_of_one_action_has_its_params_and_an_example(
 @pytest.mark.parametrize("alias", ALIASES.values(), ids=lambda each: each.word)
 def test_every_word_stands_for_an_action_and_its_example_can_be_typed(alias: Alias) -> None:
     action = built_in_index().actions[alias.action]
-    entry = Entry(
+    entry = DescribedAction(
         action.name,
         action.summary,
         action.access,
