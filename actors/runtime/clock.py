@@ -12,18 +12,26 @@ import time
 from collections.abc import Callable
 from math import inf
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from actors.runtime.actor import Actor
 from actors.runtime.lifecycle import StartChild, supervised
 from actors.runtime.mailbox import Incarnation, Mailbox
 
 
+class Recipient(Protocol):
+    """What the Clock can send a message to: a mailbox, or anything else with its `tell`."""
+
+    def tell(self, message: Any) -> None:
+        """Take the message; called on the Clock's thread, so it never waits."""
+        ...
+
+
 class Once(NamedTuple):
     """Send `to` the message once, `seconds` from now."""
 
     seconds: float
-    to: Mailbox
+    to: Recipient
     message: Any
 
 
@@ -31,7 +39,7 @@ class Every(NamedTuple):
     """Send `to` the message every `seconds`, first one period from now, until the Clock stops."""
 
     seconds: float
-    to: Mailbox
+    to: Recipient
     message: Any
 
 
@@ -114,9 +122,10 @@ class DeadlinePassed(NamedTuple):
 DEADLINE_PASSED = DeadlinePassed()
 
 
-class DeadlineTimer(Mailbox):
+class DeadlineTimer:
     """One timer of the Clock at a time, for the earliest moment that was set.
 
+    It is no mailbox, though the Clock tells it: each tenant that is awake has two.
     When the timer fires, `is_needed` is called on the Clock's thread. Only set a moment at which it will
     return true.
     """
@@ -131,7 +140,6 @@ class DeadlineTimer(Mailbox):
         message: Any = DEADLINE_PASSED,
     ) -> None:
         """The tenant is sent `message`; without a clock the timer never fires."""
-        super().__init__(f"deadline timer of {tenant.name}", lambda _: None)
         self._clock = clock
         self._tenant = tenant
         self._is_needed = is_needed

@@ -90,7 +90,7 @@ async def _snapshot(ctx: AdminContext, mailbox: Mailbox) -> dict[str, Any] | Non
     """Ask the actor; what comes first counts, its answer or the end of the time."""
     answer, first = ctx.ask(mailbox, Inspect()).future, OneShotMailbox()
     answer.add_callback(lambda: first.tell(answer))
-    ctx.actors.clock.tell(Once(ANSWER_SECONDS, first, None))  # type: ignore[arg-type]  # it has `tell`
+    ctx.actors.clock.tell(Once(ANSWER_SECONDS, first, None))
     if await first.message() is None:
         return None
     snapshot: dict[str, Any] | None = answer.get(timeout=0)
