@@ -434,3 +434,17 @@ def test_a_heavy_request_leaves_the_right_to_compute_to_others_until_it_is_serve
     replies = tenant.turn(light[0], heavy, light[1])
     assert [reply.ok for reply in replies] == [True, True, True]
     assert held == [True, False, True]
+
+
+def test_others_may_compute_after_requests_that_took_long_and_not_after_light_ones(
+    tenant: TurnHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each hand-over between threads costs as much as a light one."""
+    offered: list[None] = []
+    compute = tenant.incarnation._unit_of_work.compute
+    monkeypatch.setattr(compute, "offer", lambda: offered.append(None))
+    for seconds, offers in ((-1.0, 3), (3600.0, 0)):
+        monkeypatch.setattr("actors.tenant.request.turn.SLICE_SECONDS", seconds)
+        offered.clear()
+        tenant.turn(*(tenant.request("marks.add", text="one") for _ in range(3)))
+        assert len(offered) == offers
