@@ -44,6 +44,14 @@ PROGRAMS: Final = frozenset(
 SERVED: Final[list[RoutingTable]] = []
 """What the index here makes, kept: a start with it or another finds what they share imported and read."""
 
+WITHOUT_COLLECTOR: Final = f"""
+import gc, os, runpy, sys
+gc.disable()
+sys.path[0] = os.getcwd()
+runpy.run_module({__name__!r}, run_name="__main__", alter_sys=True)
+"""
+"""How the fork server is started: a quarter of the imports was a search for garbage."""
+
 REQUEST_BYTES: Final = 128 * 1024
 """Of one request: arguments and environment."""
 
@@ -127,7 +135,7 @@ class ForkServer:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-c", WITHOUT_COLLECTOR, str(theirs.fileno())],
                 cwd=folder,
                 env={**os.environ, **environment},
                 pass_fds=[theirs.fileno()],
@@ -255,7 +263,6 @@ def prepare() -> None:
 def main(arguments: Sequence[str]) -> None:
     """Prepare, then serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.disable()
     prepare()
     gc.freeze()
     with socket.socket(fileno=int(arguments[0])) as control:
