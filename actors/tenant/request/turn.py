@@ -29,7 +29,7 @@ MOST_CAREFUL_TURNS: Final = 256
 SLICE_SECONDS: Final = 0.002
 """Seconds after which a turn looks whether its requests are heavy."""
 
-HEAVY_REQUESTS: Final = 4
+HEAVY_REQUESTS: Final = 2
 """Requests in a slice, at the most, that are heavy: others that wait compute after them.
 
 Light requests are served together: each hand-over between threads costs as much as one of them.
