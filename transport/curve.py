@@ -35,6 +35,14 @@ class InvalidKeys(ValueError):
     """A key file is missing, exists already, is malformed, or readable by others; the message advises."""
 
 
+class ClientKeys(NamedTuple):
+    """What a client of a server needs of CURVE, in Z85; without keys nothing is encrypted."""
+
+    server: bytes | None = None
+    own: tuple[bytes, bytes] | None = None
+    """Public and secret key; None for a pair made for this process."""
+
+
 class KeyPair(NamedTuple):
     """The two files of a key pair."""
 

@@ -1,22 +1,26 @@
-"""`scripts/dashboard`: read the settings, listen, print `ready`, serve until SIGTERM or SIGINT."""
+"""`scripts/dashboard`: read the settings, listen, print `ready`, serve until SIGTERM or SIGINT.
+
+What serves is imported after the settings are read: `--help` ends there, and is printed at once.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 
-from scripts.web.app import Dashboard
 from scripts.web.settings import read_settings
-from transport.gateway.process.log import log_to_standard_error
-from transport.gateway.process.serving import EXIT_CONFIGURATION, serve
-from transport.gateway.process.settings import InvalidSettings
+from transport.gateway.process.settings import EXIT_CONFIGURATION, InvalidSettings
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run until a signal; return the exit status."""
-    log_to_standard_error()
     try:
         settings = read_settings(list(arguments))
+        from scripts.web.app import Dashboard
+        from transport.gateway.process.log import log_to_standard_error
+        from transport.gateway.process.serving import serve
+
+        log_to_standard_error()
         dashboard = Dashboard(settings)
     except (InvalidSettings, ValueError) as error:
         print(f"tenantry: {error}", file=sys.stderr)

@@ -1,24 +1,29 @@
-"""`scripts/gateway`: read the settings, listen, print `ready`, serve until SIGTERM or SIGINT."""
+"""`scripts/gateway`: read the settings, listen, print `ready`, serve until SIGTERM or SIGINT.
+
+What serves is imported after the settings are read: `--help` ends there, and is printed at once.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from uvicorn.server import ServerState
-
-from transport.gateway.app import Gateway
-from transport.gateway.process.log import log_to_standard_error
-from transport.gateway.process.serving import EXIT_CONFIGURATION, serve
+from transport.gateway.process.settings import EXIT_CONFIGURATION
 from transport.gateway.settings import InvalidSettings, read_settings
-from transport.gateway.websocket.connection import WebSocket
+
+if TYPE_CHECKING:
+    from transport.gateway.app import Gateway
 
 
 def main(arguments: list[str]) -> int:
     """Run until a signal; return the exit status."""
-    log_to_standard_error()
     try:
         settings = read_settings(arguments)
+        from transport.gateway.app import Gateway
+        from transport.gateway.process.log import log_to_standard_error
+        from transport.gateway.process.serving import serve
+
+        log_to_standard_error()
         gateway = Gateway(settings)
     except (InvalidSettings, ValueError) as error:
         print(f"tenantry: {error}", file=sys.stderr)  # noqa: T201 - for the person who started it
@@ -29,6 +34,9 @@ def main(arguments: list[str]) -> int:
 
 def websockets_of(gateway: Gateway) -> Any:
     """Return what uvicorn calls for each request to upgrade; it passes more than is needed."""
+    from uvicorn.server import ServerState
+
+    from transport.gateway.websocket.connection import WebSocket
 
     def make(server_state: ServerState, **_: Any) -> WebSocket:
         return WebSocket(gateway, server_state)

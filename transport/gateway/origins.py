@@ -31,8 +31,6 @@ TIMEOUT_MS: Final = 5_000
 
 ORIGIN: Final = re.compile(r"https?://[!-~]{1,290}")
 
-_WHOLE: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
-
 
 class Origins:
     """The origins that may call, asked from the server and kept for a while."""
@@ -103,8 +101,3 @@ def is_same_host(origin: str, host: str | None) -> bool:
         return bool(host) and urlsplit(origin).netloc == host
     except ValueError:
         return False
-
-
-def is_origin(text: str) -> bool:
-    """Return whether a text is an origin as browsers send it: in lower case, without a path."""
-    return _WHOLE.fullmatch(text) is not None

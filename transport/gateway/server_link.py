@@ -12,13 +12,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, cast
+from typing import Final, cast
 
 import msgspec
 import structlog
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
+from transport.curve import ClientKeys
 from transport.dealer_socket import MONITORED, set_client_options
 from transport.gateway.envelope import JSON, Envelope, Format, ReplyHead, head_of, problem
 from transport.message import RESOURCE_EXHAUSTED, UNAVAILABLE, Refusal
@@ -49,14 +50,6 @@ Reply = tuple[bytes, ReplyHead]
 OnEnd = Callable[[Reply | Refusal], None]
 
 
-class Keys(NamedTuple):
-    """CURVE keys in Z85; without them nothing is encrypted."""
-
-    server: bytes | None = None
-    own: tuple[bytes, bytes] | None = None
-    """Public and secret key; None for a pair made for this process."""
-
-
 class Exchange:
     """One request and who waits for its answer."""
 
@@ -80,7 +73,7 @@ class ServerLink:
     def __init__(
         self,
         endpoint: str,
-        keys: Keys = Keys(),  # noqa: B008 - an immutable value
+        keys: ClientKeys = ClientKeys(),  # noqa: B008 - an immutable value
         unreachable_seconds: float = UNREACHABLE_SECONDS,
         context: zmq.Context[zmq.Socket[bytes]] | None = None,
     ) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from transport.gateway.origins import is_origin
 from transport.gateway.process.settings import InvalidSettings, ListeningSettings, read
 from transport.gateway.proxies import networks_of
 from transport.socket_file import absolute_endpoint
 
 __all__ = ["GatewaySettings", "InvalidSettings", "read_settings"]
+
+_ORIGIN: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+"""An origin as browsers send it: in lower case, without a path."""
 
 
 class GatewaySettings(ListeningSettings):
@@ -57,7 +60,7 @@ class GatewaySettings(ListeningSettings):
     @classmethod
     def _check_origins(cls, value: list[str]) -> list[str]:
         for each in value:
-            if not is_origin(each):
+            if _ORIGIN.fullmatch(each) is None:
                 raise ValueError(
                     f"{each!r} is no origin: write scheme and host as a browser sends them, "
                     "such as https://desk.example or http://localhost:3000, without a path"

@@ -178,6 +178,23 @@ def test_help_is_printed_before_the_engine_is_imported(installed: Installation, 
     assert installed.evaluate(code) == f"set() ['tenantry', {name!r}]"
 
 
+@pytest.mark.parametrize("name", sorted(SLOW))
+def test_help_made_of_settings_is_printed_before_what_serves_is_imported(
+    installed: Installation, name: str
+) -> None:
+    code = (
+        "import sys, contextlib, io\n"
+        "from tenantry.__main__ import main\n"
+        f"sys.argv[1:] = [{name!r}, '--help']\n"
+        "printed = io.StringIO()\n"
+        "with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "serving = {'structlog', 'uvicorn', 'sqlalchemy', 'jinja2'}\n"
+        "print(serving & set(sys.modules), '--help' in printed.getvalue())"
+    )
+    assert installed.evaluate(code) == "set() True"
+
+
 def test_a_folder_without_an_index_is_refused_with_what_to_do(
     installed: Installation, tmp_path: Path
 ) -> None:

@@ -15,9 +15,6 @@ import uvicorn
 from transport.gateway.guarded_http import GuardedHttp, HttpConnections
 from transport.gateway.process.settings import ListeningSettings
 
-EXIT_CONFIGURATION = 78
-"""sysexits.h EX_CONFIG: another start will fail, too."""
-
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 KEEP_ALIVE_SECONDS = 75

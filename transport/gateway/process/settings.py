@@ -10,10 +10,12 @@ from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 from pydantic_settings import SettingsError as Unparsable
 
 from transport.bind import is_loopback
-from transport.curve import InvalidKeys, read_pair, read_public
-from transport.gateway.server_link import Keys
+from transport.curve import ClientKeys, InvalidKeys, read_pair, read_public
 
 AbsolutePath = Annotated[Path, AfterValidator(Path.absolute)]
+
+EXIT_CONFIGURATION = 78
+"""sysexits.h EX_CONFIG: another start will fail, too."""
 
 
 class InvalidSettings(ValueError):
@@ -57,15 +59,15 @@ class ListeningSettings(BaseSettings):
             )
         return self
 
-    def keys(self) -> Keys:
+    def keys(self) -> ClientKeys:
         """Read the CURVE keys; InvalidSettings."""
         if self.server_key is None:
             if self.curve_keys is not None:
                 raise InvalidSettings("curve_keys needs server_key, the server's public key")
-            return Keys()
+            return ClientKeys()
         try:
             own = read_pair(self.curve_keys) if self.curve_keys else None
-            return Keys(read_public(self.server_key), own)
+            return ClientKeys(read_public(self.server_key), own)
         except InvalidKeys as error:
             raise InvalidSettings(str(error)) from None
 
