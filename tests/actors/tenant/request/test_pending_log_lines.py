@@ -230,8 +230,11 @@ def test_a_turn_is_told_in_one_message(bench: Bench) -> None:
     assert [line.trace_id for line in turn.lines] == [work.trace_id for work in mail]
 
 
-def test_a_message_waits_while_those_before_it_are_handled(bench: Bench) -> None:
+def test_a_message_waits_while_those_before_it_are_handled(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What one is being handled, the next one is queued; the commit is in neither."""
+    monkeypatch.setattr("actors.tenant.request.turn.SLICE_SECONDS", float("inf"))
     mail = letters(bench, ["defect", "read"])
     for message in mail:
         bench.mailbox.tell(message)
@@ -241,6 +244,21 @@ def test_a_message_waits_while_those_before_it_are_handled(bench: Bench) -> None
     ended = first.line.queued_ms + first.line.handled_ms
     assert first.line.handled_ms > 0.0
     assert second.line.queued_ms + earlier == pytest.approx(ended)
+
+
+def test_a_message_waits_while_others_compute_between_it_and_the_one_before(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that takes is part of its own wait, and not of the handling of the one before."""
+    monkeypatch.setattr("actors.tenant.request.turn.SLICE_SECONDS", -1.0)
+    mail = letters(bench, ["defect", "read"])
+    for message in mail:
+        bench.mailbox.tell(message)
+    bench.start()
+    first, second = bench.served(mail)
+    earlier = (second.work.received - first.work.received) * 1000.0
+    ended = first.line.queued_ms + first.line.handled_ms
+    assert second.line.queued_ms + earlier > ended
 
 
 def test_what_nobody_knows_of_is_told_as_just_that(bench: Bench, disk: Disk) -> None:
