@@ -19,6 +19,17 @@ CONTAINER = (DEPLOY / "Containerfile").read_text()
 UNIT = DEPLOY / "tenantry@.service"
 
 
+def builder() -> str | None:
+    """The program that builds and runs images here; None if there is none, or its daemon does not run."""
+    for name in ("podman", "docker"):
+        if (
+            shutil.which(name)
+            and subprocess.run([name, "info"], capture_output=True).returncode == 0
+        ):
+            return name
+    return None
+
+
 def instructions() -> list[tuple[str, str]]:
     """Each instruction of the container file with its arguments, continued lines joined."""
     text = re.sub(r"^#.*\n", "", CONTAINER.replace("\\\n", " "), flags=re.MULTILINE)
@@ -53,6 +64,21 @@ class TestContainerFile:
         check = json.loads(last("HEALTHCHECK").partition("CMD ")[2])
         assert check[:2] == ["tenantry", "call"]
         assert json.loads(last("CMD"))[0] in COMMANDS
+
+
+@pytest.mark.timeout(900)
+def test_the_image_is_built_and_runs_without_rights_on_a_read_only_root() -> None:
+    """Where images can be built: that takes minutes, and pulls the base from its registry."""
+    tool, tag = builder(), "tenantry-of-the-tests"
+    if tool is None:
+        pytest.skip("neither podman nor docker runs here")
+    file = DEPLOY / "Containerfile"
+    subprocess.run([tool, "build", "-f", str(file), "-t", tag, str(ROOT)], check=True)
+    confined = ("--rm", "--read-only", "--cap-drop=all", "--network=none")
+    ran = subprocess.run(
+        [tool, "run", *confined, tag, "--version"], capture_output=True, text=True, check=True
+    )
+    assert ran.stdout.startswith("tenantry 0.")
 
 
 def stated(name: str) -> str:

@@ -30,6 +30,9 @@ PAGES = (
         "/actors?actor=acme",
         "/stacks",
         "/requests",
+        "/releases",
+        "/audit/check",
+        "/tenants/acme/people",
     ),
     *("/developers", "/actions", "/actions/functions.move?function=contacts.add&version=1"),
 )
