@@ -76,7 +76,7 @@ class Guest(Actor):
 
 
 class Reception:
-    """The Router, and the test in the place of everybody else. `close` leaves no one behind."""
+    """The Router, and the test in the place of all other actors. `close` ends every thread."""
 
     def __init__(
         self, *, started: bool = True, mailbox: int = 1000, rates: Rates = UNLIMITED

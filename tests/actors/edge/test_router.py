@@ -154,7 +154,7 @@ def test_a_public_action_needs_no_token_where_the_tenant_is_awake(
 def test_a_bad_token_is_refused_even_where_none_is_needed(
     server: Server, raw_client: RawClient
 ) -> None:
-    """Anyone who sends one means somebody, and is told that it is not known."""
+    """A caller who sends one names a token, and is refused because it is not known."""
     reply = raw_client.ask(tenant="acme", action="marks.open", token="tnt_wrong")
     assert reply["error"]["code"] == "unauthenticated"
     assert (

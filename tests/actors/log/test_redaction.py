@@ -326,7 +326,7 @@ def test_whatever_is_asked_gives_json_of_bounded_size(params: dict[str, Any]) ->
 
 @given(st.dictionaries(st.text(), JSON, max_size=5))
 def test_what_is_redacted_stays_as_it_is(params: dict[str, Any]) -> None:
-    """So that anyone who gets params may redact them, whether or not somebody has."""
+    """So that each reader of params may redact them, whether or not that was done before."""
     found = redact(params, None)
 
     assert redact(found, None) == found
