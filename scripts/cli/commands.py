@@ -11,6 +11,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import NamedTuple
 
+from scripts.cli.settings_help import print_help
+
 USAGE = 2
 
 
@@ -65,6 +67,7 @@ def main(arguments: Sequence[str]) -> int:
         advice = f"did you mean {near[0]}?" if near else "tenantry --help lists the commands"
         print(f"tenantry: there is no command {name!r}; {advice}", file=sys.stderr)
         return USAGE
+    print_help(name, others)
     status: int = import_module(command.module).main(others)
     return status
 

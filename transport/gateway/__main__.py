@@ -1,6 +1,6 @@
 """`scripts/gateway`: read the settings, listen, print `ready`, serve until SIGTERM or SIGINT.
 
-What serves is imported after the settings are read: `--help` ends there, and is printed at once.
+What serves is imported after the settings are read: a setting that is wrong is named at once.
 """
 
 from __future__ import annotations

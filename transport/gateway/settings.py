@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field, field_validator
@@ -13,6 +14,11 @@ from transport.gateway.proxies import networks_of
 from transport.socket_file import absolute_endpoint
 
 __all__ = ["GatewaySettings", "InvalidSettings", "read_settings"]
+
+_IS_CHECKOUT: Final = (Path(__file__).parents[2] / "scripts" / "environment").is_file()
+
+PROGRAM: Final = "scripts/gateway" if _IS_CHECKOUT else "tenantry gateway"
+"""The command, as it is typed."""
 
 _ORIGIN: Final = re.compile(r"https?://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 """An origin as browsers send it: in lower case, without a path."""
@@ -25,7 +31,7 @@ class GatewaySettings(ListeningSettings):
         env_prefix="TENANTRY_GATEWAY_",
         extra="forbid",
         frozen=True,
-        cli_prog_name="scripts/gateway",
+        cli_prog_name=PROGRAM,
         cli_kebab_case=True,
         cli_implicit_flags=True,
         cli_hide_none_type=True,
