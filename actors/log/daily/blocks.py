@@ -26,7 +26,7 @@ from transport.message import Problem
 FIRST_BYTES = 64 * 1024
 """Read at first: some hundred lines, a page."""
 
-MAX_BYTES = 1024 * 1024
+MAX_BYTES = 256 * 1024
 """Read at a time later on; each block is twice the one before until then."""
 
 MAX_LINE = 1024 * 1024
@@ -46,18 +46,18 @@ class Block(NamedTuple):
         return self.start + len(self.text)
 
 
-def blocks_before(content: SeekableText, end: int) -> Iterator[Block]:
-    """All lines that end at this offset or before, the last block first."""
+def blocks_before(content: SeekableText, end: int, start: int = 0) -> Iterator[Block]:
+    """All lines that end at this offset or before and begin at `start` or after, the last block first."""
     behind, is_torn, most = b"", True, FIRST_BYTES
     end = min(end, content.size)
-    while end > 0:
-        text = content.before(end, most) + behind
+    while end > start:
+        text = content.before(end, min(most, end - start)) + behind
         end -= len(text) - len(behind)
         if is_torn:
             text = text[: text.rfind(b"\n") + 1]
             is_torn = not text
         # What comes before the first break is the end of a line that begins in an earlier block.
-        cut = (text.find(b"\n") + 1 or len(text)) if end > 0 else 0
+        cut = (text.find(b"\n") + 1 or len(text)) if end > start else 0
         behind, text = text[:cut], text[cut:]
         if len(behind) > MAX_LINE:
             behind, is_torn = b"", True
@@ -66,10 +66,11 @@ def blocks_before(content: SeekableText, end: int) -> Iterator[Block]:
         most = min(most * 2, MAX_BYTES)
 
 
-def blocks_after(content: SeekableText, start: int) -> Iterator[Block]:
-    """All lines that begin at this offset or after, the first block first."""
+def blocks_after(content: SeekableText, start: int, end: int | None = None) -> Iterator[Block]:
+    """All lines that begin at this offset or after, up to `end` or the end, the first block first."""
     begun, most = b"", FIRST_BYTES
-    while more := content.after(start, most):
+    end = content.size if end is None else end
+    while more := content.after(start, max(0, min(most, end - start))):
         text = begun + more
         start += len(more)
         cut = text.rfind(b"\n") + 1

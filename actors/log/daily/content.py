@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 import zstandard
 
 from actors.log.daily.day_file import COMPRESSED, CorruptFrame
+from actors.log.daily.trace_index import may_have
 
 MAX_FRAME = 64 * 1024 * 1024
 """Bytes of text in one frame; the log's own have a sixteenth of that, or one batch of lines."""
@@ -31,6 +32,13 @@ RLE = 1
 """The type of a block that is one byte, so many times."""
 
 
+class TextSpan(NamedTuple):
+    """Whole lines of a file, by offset of its text."""
+
+    start: int
+    stop: int
+
+
 class SeekableText(Protocol):
     """A file's text. Reading raises OSError."""
 
@@ -42,6 +50,9 @@ class SeekableText(Protocol):
 
     def after(self, start: int, most: int) -> bytes:
         """Some of the text that begins at this offset; empty only at the end."""
+
+    def spans_with(self, trace_id: bytes, /) -> list[TextSpan]:
+        """What is to be searched for a trace id, as lines have it, in its order; no other line has it."""
 
     def close(self) -> None:
         """Let go of the file."""
@@ -69,6 +80,10 @@ class PlainFile:
         """The same."""
         return os.pread(self._fd, max(0, min(most, self.size - start)), start)
 
+    def spans_with(self, _: bytes) -> list[TextSpan]:
+        """All of it."""
+        return [TextSpan(0, self.size)]
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
@@ -85,6 +100,8 @@ class ZstdFrame(NamedTuple):
     """Where it begins in the file."""
     length: int
     """Bytes in the file."""
+    index_at: int
+    """Where the frame before it begins, if that holds no text: its index; else where this one does."""
 
 
 class CompressedFile:
@@ -120,6 +137,17 @@ class CompressedFile:
         begin = start - self._starts[number]
         return self._text_of(number)[begin : begin + most]
 
+    def spans_with(self, trace_id: bytes) -> list[TextSpan]:
+        """Frames that can have it by their index, and those without an index; neighbours are one span."""
+        spans: list[TextSpan] = []
+        for frame in self._frames:
+            if not self._may_have(frame, trace_id):
+                continue
+            is_next = spans and spans[-1].stop == frame.start
+            start = spans.pop().start if is_next else frame.start
+            spans.append(TextSpan(start, frame.start + frame.size))
+        return spans
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
@@ -131,12 +159,16 @@ class CompressedFile:
             self._text = (number, self._decompressed(frame.at, frame.length))
         return self._text[1]
 
+    def _may_have(self, frame: ZstdFrame, trace_id: bytes) -> bool:
+        return may_have(os.pread(self._fd, frame.at - frame.index_at, frame.index_at), trace_id)
+
     def _read_frames(self) -> Iterator[ZstdFrame]:
-        at = start = 0
+        at = start = index_at = 0
         while length := self._length_of_frame(at):
             size = self._size_of_text(at, length)
             if size:
-                yield ZstdFrame(start, size, at, length)
+                yield ZstdFrame(start, size, at, length, index_at)
+            index_at = at + length if size else at
             start += size
             at += length
 

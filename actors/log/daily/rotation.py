@@ -26,6 +26,7 @@ from zoneinfo import ZoneInfo
 
 from actors.host.disk import sync
 from actors.log.daily.day_file import CHUNK_BYTES, COMPRESSED, PLAIN, DayFile, decompressed, frame
+from actors.log.daily.trace_index import index_frame
 
 FRESH = f"{COMPRESSED}.tmp"
 """How a compressed file's name ends as long as it is not whole."""
@@ -75,7 +76,7 @@ def _write(compressed: Path, plain: Path, rest: Path | None = None) -> None:
         with os.fdopen(os.open(fresh, FLAGS, 0o600), "wb") as target:
             with plain.open("rb") as source:
                 for text in _pieces(source):
-                    target.write(frame(text))
+                    target.write(index_frame(text) + frame(text))
             if rest is not None:
                 with rest.open("rb") as source:
                     shutil.copyfileobj(source, target)

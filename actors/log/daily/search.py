@@ -25,7 +25,7 @@ from actors.log.daily.blocks import (
     blocks_before,
     parse_cursor,
 )
-from actors.log.daily.content import SeekableText
+from actors.log.daily.content import SeekableText, TextSpan
 from actors.log.daily.hours import AT, hours_of
 from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
 from transport.fit import fit_map
@@ -51,6 +51,15 @@ class LogFilter:
         self._since = -math.inf if ask.since is None else ask.since
         self._until = math.inf if ask.until is None else ask.until
         self._needle, self._is_folded = self._choose_needle()
+        self._trace_id = None if ask.trace_id is None else _quoted(ask.trace_id)[1:-1]
+
+    def text_spans(self, content: SeekableText) -> list[TextSpan]:
+        """What of a file may have lines that are asked for, in its order."""
+        if (
+            self._trace_id is None or b"\\" in self._trace_id
+        ):  # no index has what lines have escaped
+            return [TextSpan(0, content.size)]
+        return content.spans_with(self._trace_id)
 
     def spans(self, block: Block, *, backwards: bool) -> Iterator[LineSpan]:
         """The lines that may be asked for, in this order; none that is asked for is left out."""
@@ -222,7 +231,7 @@ class Search:
             "newest": str(self._newest),
         }
 
-    # Both walks give, after each block, the place where the search would go on.
+    # Both walks give, after each block and each file, the place where the search would go on.
 
     def _backwards(self) -> Generator[Cursor, None, None]:
         for part in reversed(self._parts()):
@@ -230,11 +239,14 @@ class Search:
             if content is None:
                 continue
             with closing(content):
-                for block in blocks_before(content, self._end_in(part, content)):
+                end = self._end_in(part, content)
+                for block in self._blocks_before(part, content, end):
                     self._newest = max(self._newest, Cursor(part.period, block.end))
                     if not self._read_backwards(part, block):
                         return
                     yield Cursor(part.period, block.start)
+                if end > 0:
+                    yield Cursor(part.period, 0)
 
     def _forwards(self, after: Cursor) -> Generator[Cursor, None, None]:
         for part in self._parts():
@@ -243,11 +255,29 @@ class Search:
                 continue
             start = after.offset if after.period == part.period else 0
             with closing(content):
-                for block in blocks_after(content, start):
+                for block in self._blocks_after(part, content, start):
                     if not self._read_forwards(part, block):
                         return
                     self._newest = Cursor(part.period, block.end)
                     yield self._newest
+                if start < content.size:
+                    yield self._newest
+
+    def _blocks_before(self, part: PeriodFile, content: SeekableText, end: int) -> Iterator[Block]:
+        """The blocks that are to be looked through; lines that an index passes over count as looked at."""
+        spans = self._filter.text_spans(content)
+        if not spans or spans[-1].stop < end:
+            self._newest = max(self._newest, Cursor(part.period, end))
+        for span in reversed(spans):
+            yield from blocks_before(content, min(end, span.stop), span.start)
+
+    def _blocks_after(self, part: PeriodFile, content: SeekableText, start: int) -> Iterator[Block]:
+        """The same from there on."""
+        spans = self._filter.text_spans(content)
+        for span in spans:
+            yield from blocks_after(content, max(start, span.start), span.stop)
+        if not spans or spans[-1].stop < content.size:
+            self._newest = max(self._newest, Cursor(part.period, content.size))
 
     def _read_backwards(self, part: PeriodFile, block: Block) -> bool:
         """False where the page is full; the next one ends before the last line that was taken."""
@@ -298,4 +328,6 @@ class Search:
 
     def _end_in(self, part: PeriodFile, content: SeekableText) -> int:
         before = self._before
-        return content.size if before is None or before.period != part.period else before.offset
+        if before is None or before.period != part.period:
+            return content.size
+        return min(before.offset, content.size)
