@@ -89,9 +89,10 @@ class TenantLog(Actor):
     # Life
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the bytes of the disk that the logs are on; nothing where it cannot be asked."""
+        """Return the bytes of the disk that the logs are on, or will be; nothing where it cannot be asked."""
         try:
-            found = shutil.disk_usage(self._directory)
+            above = (self._directory, *self._directory.absolute().parents)
+            found = shutil.disk_usage(next(each for each in above if each.is_dir()))
         except OSError:
             return {}
         return {"disk_free_bytes": found.free, "disk_bytes": found.total}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from scripts.web.caller import Panel, now_text
 from scripts.web.sessions import MOST_STREAMS
@@ -23,6 +23,18 @@ SLOW_BEATS: Final = 10
 
 MOST_CONNECTORS: Final = 10
 """Connectors that are asked about their circuit breakers."""
+
+UNKNOWN: Final = "unknown"
+
+
+class Breakers(NamedTuple):
+    """Outside services that connectors leave alone for now, because they fail."""
+
+    open: int | str
+    """How many; UNKNOWN if no connector has said it."""
+    words: str
+    """Of which connectors."""
+
 
 FAST: Final = {
     "stats": Wanted("stats.show"),
@@ -77,18 +89,34 @@ async def _looks(visit: Visit) -> AsyncGenerator[bytes]:
 async def _read(visit: Visit, wanted: Mapping[str, Wanted]) -> dict[str, Any]:
     found: dict[str, Any] = dict(zip(wanted, await visit.panels(*wanted.values()), strict=True))
     if "connectors" in found:
-        found["breakers"] = await _breakers(visit, found["connectors"])
+        rows = await _connectors(visit, found["connectors"])
+        found |= {"connector_rows": rows, "breakers": open_breakers(found["connectors"], rows)}
         found |= {"slow_at": now_text(), "slow_seconds": int(BEAT_SECONDS * SLOW_BEATS)}
     return found
 
 
-async def _breakers(visit: Visit, connectors: Panel) -> list[dict[str, Any]]:
+async def _connectors(visit: Visit, connectors: Panel) -> list[dict[str, Any]]:
     """Return each connector with what it says of itself; what does not answer is left out of it."""
     rows = list(connectors.result.get("actors", ()))
     wanted = [Wanted("actors.show", {"actor": each["actor"]}) for each in rows[:MOST_CONNECTORS]]
     shown = await visit.panels(*wanted)
     said = [each.result.get("snapshot") or {} for each in shown]
     return [{**row, **snapshot} for row, snapshot in zip(rows, said, strict=False)]
+
+
+def open_breakers(connectors: Panel, rows: Sequence[Mapping[str, Any]]) -> Breakers:
+    """Return how many circuit breakers are open, of the connectors that have said it."""
+    said = [row["open_breakers"] for row in rows if "open_breakers" in row]
+    total = connectors.result.get("total", 0)
+    if not connectors.ok:
+        return Breakers(UNKNOWN, "connectors cannot be listed")
+    if not total:
+        return Breakers(0, "no connector has been called yet")
+    if not said:
+        return Breakers(UNKNOWN, "no connector answered")
+    is_all = len(said) == total
+    words = "connectors' services left alone" if is_all else f"in {len(said)} of {total} connectors"
+    return Breakers(sum(said), words)
 
 
 def _figures(stats: Mapping[str, Any]) -> dict[str, Any]:

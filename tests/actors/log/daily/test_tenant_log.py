@@ -14,7 +14,7 @@ from actors.log.daily import tenant_log as module
 from actors.log.daily.rotation import RETRY_SECONDS, DayFiles, LogSettings
 from actors.log.daily.tenant_log import MAX_OPEN, TenantLog
 from actors.log.messages import Count, ErrorEvent, LostLines, RotateDue, TurnLines
-from actors.runtime.actor import Ping, ask, stop
+from actors.runtime.actor import Inspect, Ping, ask, stop
 from actors.runtime.mailbox import Mailbox
 from tests.actors.log.records import largest_file
 from tests.actors.log.tenant_lines import NOON, line, records, tenant, turn
@@ -175,6 +175,14 @@ def test_figures_are_told_every_turn(tenant_log: Mailbox, stats: Watch) -> None:
     settled(tenant_log)
 
     assert stats.heard() == told
+
+
+def test_a_log_without_a_line_shows_the_disk_that_it_will_be_on(
+    tenant_log: Mailbox, directory: Path
+) -> None:
+    assert not directory.exists()
+    shown = ask(tenant_log, Inspect(), WAIT)
+    assert 0 <= shown["disk_free_bytes"] <= shown["disk_bytes"]
 
 
 def test_thousands_of_tenants_have_few_files_open(tenant_log: Mailbox, directory: Path) -> None:
