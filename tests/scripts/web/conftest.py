@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, Self
 import httpx2
 import pytest
 
+from actors.host.released import FOLDER, write_journal, write_record
 from tests.child import Child
 from tests.scripts.cli.console.conftest import FUNCTIONS, Served
 from transport.client import Client
@@ -21,24 +24,21 @@ PROGRAM = ("-m", "scripts.web")
 
 HOSTILE = "<img src=x onerror=alert(1)> \x1b[31mred \u202eevil"
 
-BROKEN = f"""from actors.tenant.functions.contacts import get
-
-
-def broken(ctx, params):
+FUNCTIONS_2 = f"""def broken(ctx, params):
     raise ValueError({HOSTILE!r})
 
 
 async def posting(ctx, params):
     at = "https://127.0.0.1:9/hook"
-    await ctx.call("webhook.post", url=at, type="contact.shown", payload={{"id": params.id}})
-    return get(ctx, params)
+    await ctx.call("webhook.post", url=at, type="contact.removed", payload={{"id": params.id}})
+    return {{"id": params.id}}
 """
 
 VERSION = """
-[[actions."contacts.get".versions]]
+[[actions."contacts.{name}".versions]]
 version = 2
 state   = "under dev"
-code    = "actors.tenant.functions.contacts_2:broken"
+code    = "actors.tenant.functions.contacts_2:{code}"
 
 """
 
@@ -179,7 +179,7 @@ def owner(dashboard: Dashboard, people: People) -> Person:
 @pytest.fixture(scope="session")
 def broken_trace(served: Served, people: People) -> str:
     """The trace of a call of a version that has failed; it was written and taken in just now."""
-    edit(served.data.parent)
+    edit(served.data.parent, "get", "broken", "update")
     digest = people.call(people.admin, "functions.diff")["digest"]
     people.call(people.admin, "functions.reload", digest=digest)
     with Client(served.endpoint, tenant="acme", token=served.token) as member:
@@ -190,11 +190,70 @@ def broken_trace(served: Served, people: People) -> str:
     return failed.value.trace_id
 
 
-def edit(folder: Path) -> None:
-    """Write the version into the index and the code of the server."""
-    (folder / FUNCTIONS / "contacts_2.py").write_text(BROKEN)
-    index = folder / "registry.toml"
-    text = index.read_text()
-    index.write_text(
-        text.replace('[actions."contacts.update"]', f'{VERSION}[actions."contacts.update"]', 1)
+@pytest.fixture(scope="session")
+def call_trace(served: Served, people: People) -> str:
+    """The trace of a call whose function called a connector, which refused the address."""
+    edit(served.data.parent, "remove", "posting", "find")
+    index = served.data.parent / "registry.toml"
+    params = '[actions."contacts.remove".params]'
+    index.write_text(index.read_text().replace(params, f'connectors = ["webhook.post"]\n{params}'))
+    digest = people.call(people.admin, "functions.diff")["digest"]
+    people.call(people.admin, "functions.reload", digest=digest)
+    people.call(people.owner, "subscriptions.set", "acme", connector="webhook")
+    settings = {"secrets": [f"whsec_{b64encode(bytes(32)).decode()}"]}
+    people.call(
+        people.owner, "connectors.configure", "acme", connector="webhook", settings=settings
     )
+    with Client(served.endpoint, tenant="acme", token=served.token) as member:
+        id = member.call("contacts.add", {"name": "Grace Hopper"})["id"]
+        return str(member.request("contacts.remove", {"id": id}).meta["trace_id"])
+
+
+@pytest.fixture(scope="session")
+def wish(served: Served, people: People) -> str:
+    """The id of a request, answered and prioritised."""
+    with Client(served.endpoint, tenant="acme", token=served.token) as member:
+        text = "Export < 3 & 'more'\nas a table, with all that was said"
+        id = str(member.call("requests.submit", {"text": text})["request"]["id"])
+    people.call(people.admin, "requests.answer", request=id, text="Which columns?\nAll of them?")
+    people.call(people.admin, "requests.prioritise", request=id, priority="high")
+    return id
+
+
+@pytest.fixture(scope="session")
+def release(served: Served) -> str:
+    """The name of a release that went back; another one is being deployed."""
+    lay_out(served.data)
+    return "shop-7"
+
+
+def lay_out(data: Path) -> None:
+    """A release that went back, and the journal of a deploy that has not ended."""
+    move = {"kind": "function", "name": "contacts.add", "version": 1, "origin": "under user test"}
+    moves = [{**move, "to": "release", "requests": ["R-1"]}]
+    record = {"release": "shop-7", "sequence": 7, "folder": "7", "moves": moves}
+    folder = data / FOLDER / "7"
+    folder.mkdir(parents=True)
+    commit = {"id": "0123abcd", "date": "2026-11-01", "by": "Ada", "clean": True}
+    manifest = {"commit": commit, "migrations": [{"file": "0001_orders.py"}]}
+    manifest["breaks"] = ["params.sku is required now"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "RELEASE-NOTES.md").write_text("# shop-7")
+    back = {"taken_back": "2026-11-01T12:00:00+00:00", "why": "too <slow>"}
+    write_record(data, {**record, "deployed": "2026-11-01T11:00:00+00:00", **back})
+    begun: dict[str, Any] = {
+        "release": "shop-8",
+        "folder": "8",
+        "before": None,
+        "moves": [],
+        "step": "moved",
+    }
+    write_journal(data, {**begun, "began": "2026-11-02T12:00:00+00:00"})
+
+
+def edit(folder: Path, name: str, code: str, following: str) -> None:
+    """Write a version of an action of contacts into the index, before the following action; and its code."""
+    (folder / FUNCTIONS / "contacts_2.py").write_text(FUNCTIONS_2)
+    index = folder / "registry.toml"
+    place, version = f'[actions."contacts.{following}"]', VERSION.format(name=name, code=code)
+    index.write_text(index.read_text().replace(place, version + place, 1))

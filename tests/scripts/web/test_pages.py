@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.host.released import FOLDER, write_journal, write_record
 from tests.scripts.cli.console.conftest import Served
 from tests.scripts.web.conftest import Dashboard, People, Person, text_of
 from transport.client import Client
@@ -154,11 +150,10 @@ def test_a_request_is_answered_by_a_form_and_its_tenant_reads_that(
     assert "/actions/requests.close" in admin.page(f"/requests/{id}")
 
 
-def test_releases_lead_to_what_they_moved_and_for_whom(admin: Person, served: Served) -> None:
+def test_releases_lead_to_what_they_moved_and_for_whom(admin: Person, release: str) -> None:
     """Of the deploy that is under way there is the step."""
-    lay_out(served.data)
     page = admin.page("/releases")
-    for link in ("/releases/shop-7", "/functions/contacts.add", "/requests/R-1"):
+    for link in (f"/releases/{release}", "/functions/contacts.add", "/requests/R-1"):
         assert f'href="{link}"' in page
     assert "too <slow>" in text_of(page)
     assert "too <slow>" not in page
@@ -169,30 +164,6 @@ def test_releases_lead_to_what_they_moved_and_for_whom(admin: Person, served: Se
     for word in ("0001_orders.py", "params.sku is required now", "0123abcd", "# shop-7"):
         assert word in text_of(page)
     assert "no release 'shop-9' was deployed here" in text_of(admin.page("/releases/shop-9"))
-
-
-def lay_out(data: Path) -> None:
-    """A release that went back, and the journal of a deploy that has not ended."""
-    move = {"kind": "function", "name": "contacts.add", "version": 1, "origin": "under user test"}
-    moves = [{**move, "to": "release", "requests": ["R-1"]}]
-    record = {"release": "shop-7", "sequence": 7, "folder": "7", "moves": moves}
-    folder = data / FOLDER / "7"
-    folder.mkdir(parents=True)
-    commit = {"id": "0123abcd", "date": "2026-11-01", "by": "Ada", "clean": True}
-    manifest = {"commit": commit, "migrations": [{"file": "0001_orders.py"}]}
-    manifest["breaks"] = ["params.sku is required now"]
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "RELEASE-NOTES.md").write_text("# shop-7")
-    back = {"taken_back": "2026-11-01T12:00:00+00:00", "why": "too <slow>"}
-    write_record(data, {**record, "deployed": "2026-11-01T11:00:00+00:00", **back})
-    begun: dict[str, Any] = {
-        "release": "shop-8",
-        "folder": "8",
-        "before": None,
-        "moves": [],
-        "step": "moved",
-    }
-    write_journal(data, {**begun, "began": "2026-11-02T12:00:00+00:00"})
 
 
 def test_a_time_that_is_said_as_ago_becomes_one_that_stays(admin: Person) -> None:
@@ -277,35 +248,12 @@ def test_a_config_that_is_none_changes_nothing(owner: Person, people: People, te
     assert people.call(people.owner, "config.show", "acme")["config"] == before
 
 
-def test_a_call_of_a_connector_is_shown_whole(
-    owner: Person, people: People, served: Served, member: Client, broken_trace: str
-) -> None:
-    assert broken_trace
-    index = served.data.parent / "registry.toml"
-    text = (
-        index.read_text()
-        .replace(":broken", ":posting")
-        .replace(
-            '[actions."contacts.get".params]',
-            'connectors = ["webhook.post"]\n[actions."contacts.get".params]',
-            1,
-        )
-    )
-    index.write_text(text)
-    digest = people.call(people.admin, "functions.diff")["digest"]
-    people.call(people.admin, "functions.reload", digest=digest)
-    people.call(people.owner, "subscriptions.set", "acme", connector="webhook")
-    settings = {"secrets": [f"whsec_{b64encode(bytes(32)).decode()}"]}
-    people.call(
-        people.owner, "connectors.configure", "acme", connector="webhook", settings=settings
-    )
-    id = member.call("contacts.add", {"name": "Grace Hopper"})["id"]
-    reply = member.request("contacts.get", {"id": id})
+def test_a_call_of_a_connector_is_shown_whole(owner: Person, call_trace: str) -> None:
     assert "loopback" in owner.page("/connectors?outcome=failed_precondition")
-    page = text_of(owner.page(f"/connectors/trace?trace_id={reply.meta['trace_id']}"))
+    page = text_of(owner.page(f"/connectors/trace?trace_id={call_trace}"))
     for words in ("what the function asked for", "what went out", "what came back", "Permanent:"):
         assert words in page
-    assert '"type": "contact.shown"' in page
+    assert '"type": "contact.removed"' in page
 
 
 @pytest.mark.parametrize(

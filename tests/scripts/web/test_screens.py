@@ -6,12 +6,15 @@ Wide and light, or narrow and dark, in turn; `pytest --screens DIR` takes all fo
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from scripts.web.routes import ROUTES
 from tests.accessibility import AXE, serious
 from tests.browser import Browser, Chromium
 from tests.scripts.web.conftest import Dashboard, People
@@ -30,14 +33,20 @@ PAGES = (
         "/actors?actor=acme",
         "/stacks",
         "/requests",
+        "/requests/REQUEST",
         "/releases",
+        "/releases/RELEASE",
+        "/connectors/trace?trace_id=CALL",
         "/audit/check",
         "/tenants/acme/people",
     ),
     *("/developers", "/actions", "/actions/functions.move?function=contacts.add&version=1"),
 )
 
-OWN_PAGES = tuple(f"/tenants/acme{part}" for part in ("", "/people", "/tokens", "/config", "/log"))
+OWN_PAGES = (
+    *(f"/tenants/acme{part}" for part in ("", "/people", "/tokens", "/config", "/log")),
+    "/requests/REQUEST",
+)
 """Of an owner, whose the data is."""
 
 LOOKS = ((1280, "light"), (400, "dark"), (1280, "dark"), (400, "light"))
@@ -82,6 +91,28 @@ def named(path: str) -> str:
     return path.strip("/").partition("&")[0].translate(str.maketrans("/?=", "___")) or "overview"
 
 
+@pytest.fixture(scope="session")
+def names(broken_trace: str, call_trace: str, wish: str, release: str) -> dict[str, str]:
+    """What the capitals in paths stand for."""
+    return {"TRACE": broken_trace, "CALL": call_trace, "REQUEST": wish, "RELEASE": release}
+
+
+def filled(path: str, names: dict[str, str]) -> str:
+    """The path of what there is."""
+    return "".join(names.get(part, part) for part in re.split(r"([A-Z]+)", path))
+
+
+def test_each_page_that_there_is_has_its_picture() -> None:
+    pages = [
+        each
+        for each in ROUTES
+        if each.method == "GET" and not each.pattern.pattern.endswith("/live")
+    ]
+    seen = [urlsplit(path).path for path in (*PAGES, *OWN_PAGES)]
+    without = [each.pattern.pattern for each in pages if not any(map(each.pattern.fullmatch, seen))]
+    assert without == []
+
+
 def test_the_library_is_what_was_published() -> None:
     published = "29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c"
     assert sha256(AXE.read_bytes()).hexdigest() == published
@@ -99,9 +130,9 @@ def test_the_login(browser: Browser, dashboard: Dashboard, judge: Judge) -> None
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_developers_page(
-    developer: Browser, dashboard: Dashboard, judge: Judge, path: str, broken_trace: str
+    developer: Browser, dashboard: Dashboard, judge: Judge, path: str, names: dict[str, str]
 ) -> None:
-    developer.open(dashboard.address + path.replace("TRACE", broken_trace))
+    developer.open(dashboard.address + filled(path, names))
     judge(developer, named(path))
 
 
@@ -115,6 +146,8 @@ def test_what_is_shown_before_something_is_taken_away(
 
 
 @pytest.mark.parametrize("path", OWN_PAGES)
-def test_an_owners_page(owner_page: Browser, dashboard: Dashboard, judge: Judge, path: str) -> None:
-    owner_page.open(dashboard.address + path)
+def test_an_owners_page(
+    owner_page: Browser, dashboard: Dashboard, judge: Judge, path: str, names: dict[str, str]
+) -> None:
+    owner_page.open(dashboard.address + filled(path, names))
     judge(owner_page, f"owner_{named(path)}")
