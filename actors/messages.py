@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple, final
 
 from msgspec import Struct
 
-from transport.message import Encoding, Refusal, Request
+from transport.message import Encoding, Refusal
+from transport.request.model import Request
 
 TENANT_ID: Final = re.compile(r"[0-9a-f]{32}")
 

@@ -25,12 +25,6 @@ HANDSHAKE_MS = 2_000
 """A connection that has not finished its greeting by then is closed. At ZeroMQ's 30 s, silent
 connections starve real ones at the limit of open files."""
 
-HEARTBEAT_MS = 5_000
-"""Milliseconds between a client's heartbeats to a silent server. A server sends none: see `set_options`."""
-
-HEARTBEAT_TIMEOUT_MS = 15_000
-"""Milliseconds without an answer to a heartbeat after which a client disconnects."""
-
 KEEPALIVE = {
     zmq.TCP_KEEPALIVE: 1,
     zmq.TCP_KEEPALIVE_IDLE: 15,

@@ -20,23 +20,25 @@ Both clients promise:
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
 import zmq
-from pydantic import ValidationError
 
 from transport.codec import EncodeError
 from transport.dealer_socket import DealerSocket
 from transport.errors import CallError, InvalidArgument, result_of
-from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply, Request
+from transport.message import INVALID_ARGUMENT, Encoding, Problem, Refusal, Reply
+from transport.request.outgoing import problems_with
 from transport.session import PendingRequest, Session, new_request_id
 from transport.socket_file import ENDPOINT
-from transport.validation import LIMITS, Limits, problems_of
+from transport.validation import LIMITS, Limits
+
+if TYPE_CHECKING:
+    import asyncio
 
 T = TypeVar("T")
 
@@ -103,11 +105,10 @@ class BaseClient:
             "params": dict(_or_default(params, {})),
             "token": _or_default(options.get("token"), self._token),
         }
+        if problems := problems_with(fields):
+            raise _not_sent(problems, id)
         try:
-            request = Request.model_validate(fields)
-            return self._socket.start(request, _or_default(options.get("timeout"), self._timeout))
-        except ValidationError as error:
-            raise _not_sent(problems_of(error), id) from None
+            return self._socket.start(fields, _or_default(options.get("timeout"), self._timeout))
         except EncodeError as error:
             raise _not_sent([error.problem], id) from None
 
@@ -140,7 +141,7 @@ class Pending:
     @property
     def id(self) -> str:
         """The request's id."""
-        return self._pending.request.id
+        return self._pending.id
 
     @property
     def done(self) -> bool:
@@ -259,6 +260,8 @@ class AsyncClient(BaseClient):
     def _listen(self) -> asyncio.AbstractEventLoop:
         """Have the running loop watch the socket, from the first call on."""
         if self._loop is None:
+            import asyncio  # where it is used: importing it takes longer than a call of `Client`
+
             self._loop = asyncio.get_running_loop()
             for pollable in self._socket.pollables:
                 self._loop.add_reader(pollable, self._turn)

@@ -1,7 +1,7 @@
 """Bytes to messages and messages to bytes, in msgpack and in JSON, without I/O.
 
-docs/message-api.md is the law. For any bytes `parse_request` returns a Request or raises BadRequest, and
-nothing else.
+docs/message-api.md is the law; `transport/request/parser.py` reads requests. What reads and writes JSON is
+imported for the first such body: importing it takes longer than a call, and most clients never need it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from typing import Any
 
 import msgpack
 from msgpack import packb, unpackb
-from pydantic import ValidationError
-from pydantic_core import from_json, to_json
 
 from transport import message as api
-from transport.id_recovery import recover_id, valid_id
-from transport.message import Encoding, Problem, Refusal, Reply, Request
+from transport.message import Encoding, Problem, Refusal, Reply
 from transport.validation import (
     FAST_BYTES,
     LIMITS,
@@ -31,37 +28,20 @@ from transport.validation import (
     check_limits,
     json_problem,
     msgpack_problem,
-    problems_of,
     safe_name,
 )
-
-try:
-    from transport.plain_request import parse_plain
-except (
-    ModuleNotFoundError
-) as missing:  # a client reads no requests, and is installed without msgspec
-    if missing.name != "msgspec":
-        raise
-
-    def parse_plain(body: bytes, limits: Limits) -> Request | None:  # noqa: ARG001 - as there
-        """Return None: every body is read in the way that needs no other library."""
-        return None
-
 
 __all__ = [
     "LIMITS",
     "REPLIES",
     "BadReply",
-    "BadRequest",
     "DecodeError",
     "EncodeError",
     "Limits",
     "decode",
     "encode",
     "encode_around",
-    "encode_request",
     "parse_reply",
-    "parse_request",
 ]
 
 _SMALL_MAPS = bytes(range(0x80, 0x90))
@@ -77,23 +57,6 @@ _UINT64 = b"\xcf"
 
 _NUL = {"msgpack": b"\0", "json": b"\\u0000"}
 """Bytes that a body has if any of its texts holds NUL."""
-
-_validate = Request.__pydantic_validator__.validate_python
-
-
-class BadRequest(Exception):
-    """A body that is not a request of version 1.
-
-    `refusal` is the error to reply with, in `encoding`. `id` is the request's id; it is None if no valid id
-    could be read, and the body can only be dropped and counted.
-    """
-
-    def __init__(self, problems: list[Problem], id: str | None, encoding: Encoding) -> None:
-        text = "; ".join(f"{at}: {problem}" if at else problem for at, problem in problems)
-        super().__init__(text)
-        self.refusal = Refusal(api.INVALID_ARGUMENT, text, details=tuple(problems))
-        self.id = id
-        self.encoding = encoding
 
 
 class BadReply(ValueError):
@@ -130,31 +93,12 @@ def decode(body: bytes, limits: Limits = LIMITS) -> tuple[dict[str, Any], Encodi
     return _decode_msgpack(body, limits), "msgpack"
 
 
-def parse_request(body: bytes, limits: Limits = LIMITS) -> tuple[Request, Encoding]:
-    """Return the request in a body and its encoding; raises BadRequest and nothing else.
-
-    A refused body is searched for its id in the outermost map, even if it is longer than the limit: the
-    socket accepts up to four times the limit.
-    """
-    plain = parse_plain(body, limits)
-    if plain is not None:
-        return plain, "msgpack"
-    try:
-        value, encoding = decode(body, limits)
-    except DecodeError as error:
-        raise BadRequest([error.problem], recover_id(body, limits), encoding_of(body)) from None
-    try:
-        return _validate(value), encoding
-    except ValidationError as error:
-        raise BadRequest(problems_of(error), valid_id(value.get("id")), encoding) from None
-
-
 def encode(value: Mapping[str, Any], encoding: Encoding, limits: Limits = REPLIES) -> bytes:
     """Return the bytes of a message; EncodeError if a value is not allowed or a limit is exceeded."""
     content = value if type(value) is dict else dict(value)
     body = b""
     try:
-        body = packb(content) if encoding == "msgpack" else to_json(content)
+        body = packb(content) if encoding == "msgpack" else _to_json(content)
         if encoding == "msgpack" and limits is REPLIES and _is_small(body, content):
             return body
     except (TypeError, ValueError, OverflowError):
@@ -201,16 +145,8 @@ def encode_around(value: Mapping[str, Any], field: str, packed: bytes, encoding:
     if encoding == "msgpack":
         name, nothing = packb(field), b"\xc0"
     else:
-        name, nothing = to_json(field) + b":", b"null"
+        name, nothing = _to_json(field) + b":", b"null"
     return body.replace(name + nothing, name + packed, 1)
-
-
-def encode_request(request: Request, encoding: Encoding, limits: Limits = LIMITS) -> bytes:
-    """Return the bytes of a request, without absent fields; EncodeError, also beyond `limits`."""
-    given = {name: getattr(request, name) for name in request.model_fields_set}
-    return encode(
-        {name: value for name, value in given.items() if value is not None}, encoding, limits
-    )
 
 
 def parse_reply(body: bytes) -> Reply:
@@ -307,7 +243,15 @@ def _maps(container: dict[str, Any]) -> int:
     return 1 + sum(_maps(value) for value in values if type(value) is dict)
 
 
+def _to_json(value: Any) -> bytes:
+    from pydantic_core import to_json
+
+    return to_json(value)
+
+
 def _decode_json(body: bytes, limits: Limits) -> dict[str, Any]:
+    from pydantic_core import from_json
+
     try:
         check_json_size(body, limits)
         value: dict[str, Any] = from_json(body, allow_inf_nan=False, cache_strings="none")

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import zmq
-from zmq.auth import load_certificate
 from zmq.utils import z85
 
 
@@ -125,6 +124,10 @@ def read_clients(directory: Path) -> dict[bytes, str]:
 
 
 def _read(file: Path) -> tuple[bytes, bytes | None]:
+    from zmq.auth import (
+        load_certificate,
+    )  # and logging with it, which a client without keys needs not
+
     try:
         public, secret = load_certificate(file)
         lengths = {len(z85.decode(key)) for key in (public, secret) if key is not None}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
-from transport.bind import HEARTBEAT_MS, HEARTBEAT_TIMEOUT_MS
-from transport.message import Request
 from transport.session import PendingRequest, Session
 from transport.validation import REPLIES
 
@@ -19,6 +18,15 @@ RECONNECT_MS, RECONNECT_MAX_MS = 50, 1_000
 
 MAX_REPLIES = 1_000
 """Replies read at a time, so that a flood of them does not hold up an event loop."""
+
+HEARTBEAT_MS = 5_000
+"""Milliseconds between heartbeats to a silent server. A server sends none: see `set_options` in `bind.py`."""
+
+HEARTBEAT_TIMEOUT_MS = 15_000
+"""Milliseconds without an answer to a heartbeat after which the client disconnects."""
+
+EVENT = struct.Struct("=H")
+"""The beginning of a monitor's message. What pyzmq has for it imports asyncio, which takes longer."""
 
 MONITORED = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
@@ -73,12 +81,12 @@ class DealerSocket:
         """Wait until the socket is readable, or for so many seconds."""
         self._poller.poll(max(0, 1 + int(1000 * seconds)))
 
-    def start(self, request: Request, timeout: float) -> PendingRequest:
+    def start(self, fields: Mapping[str, Any], timeout: float) -> PendingRequest:
         """Send a request, or keep it until there is a connection. Raises EncodeError, ValueError."""
         self._require_own_process()
         if self.closed:
             raise ValueError("the client is closed: make a new one")
-        pending = self.session.start(request, timeout, time.monotonic())
+        pending = self.session.start(fields, timeout, time.monotonic())
         self.send_pending()
         return pending
 
@@ -94,7 +102,8 @@ class DealerSocket:
         """Read connection events, and at most MAX_REPLIES replies; ValueError after a fork."""
         self._require_own_process()
         while _is_ready(self._monitor, zmq.POLLIN):
-            self._on_monitor_event(recv_monitor_message(self._monitor)["event"])
+            event, _ = self._monitor.recv_multipart()
+            self._on_monitor_event(*EVENT.unpack_from(event))
         now = time.monotonic()
         try:
             for _ in range(MAX_REPLIES):

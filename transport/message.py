@@ -1,15 +1,15 @@
-"""The message API as values: requests, replies and refusals.
+"""The message API as values: replies, refusals, and what requests and both are made of.
 
-docs/message-api.md is the law; this module is its vocabulary. It uses no socket and no bytes.
+docs/message-api.md is the law; this module is its vocabulary. It uses no socket and no bytes. A request as a
+server has it is in `transport/request/model.py`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NamedTuple
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple
 
 Encoding = Literal["msgpack", "json"]
 
@@ -57,6 +57,27 @@ CODES = frozenset(
 )
 
 
+_TENANT: Final = re.compile(TENANT_PATTERN.replace(r"\z", r"\Z"))
+_ACTION: Final = re.compile(ACTION_PATTERN.replace(r"\z", r"\Z"))
+
+
+@lru_cache(4096)
+def is_tenant_name(name: str) -> bool:
+    """Return whether a request may name such a tenant."""
+    return _TENANT.match(name) is not None
+
+
+@lru_cache(4096)
+def is_action_name(name: str) -> bool:
+    """Return whether a request may name such an action; of 128 characters at most."""
+    return _ACTION.match(name) is not None
+
+
+def is_id(text: str) -> bool:
+    """Return whether a request may have such an id; of 1 to 64 characters."""
+    return text.isascii() and text.isprintable()
+
+
 _TRACEPARENT = re.compile(
     r"((?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?", re.DOTALL
 )
@@ -68,34 +89,6 @@ def readable_traceparent(value: Any) -> str | None:
     if found is None or (found[2] and found[1].startswith("00")):
         return None
     return found[1]
-
-
-class Request(BaseModel):
-    """One request, validated against the envelope and not against its action's schema.
-
-    Unknown fields are refused, so that a misspelt `timeout` is noticed.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    v: int = Field(default=VERSION, ge=VERSION, le=VERSION)
-    """Protocol version. Not a Literal, which would accept `true` for 1."""
-    id: str = Field(pattern=ID_PATTERN)
-    """Names this request and is its idempotency key for 24 h; 1-64 printable ASCII characters."""
-    tenant: str | None = Field(default=None, pattern=TENANT_PATTERN)
-    """The tenant; required for tenant actions."""
-    action: str = Field(max_length=128, pattern=ACTION_PATTERN)
-    """Name of an action in the index, dotted lower case."""
-    params: dict[str, Any] = Field(default_factory=dict)
-    """Validated later, against the action's schema."""
-    token: str | None = Field(default=None, max_length=512)
-    """Bearer token; required unless the action is public."""
-    timeout_ms: int = Field(default=TIMEOUT_MS, ge=1, le=600_000)
-    """Milliseconds after which the server does not begin the work."""
-    traceparent: Annotated[str | None, BeforeValidator(readable_traceparent)] = Field(
-        default=None, pattern=r"^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\z"
-    )
-    """W3C Trace Context, level 1, section 3.2; None if it is absent or cannot be read."""
 
 
 class Problem(NamedTuple):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import heapify, heappop, heappush
 from random import random
+from typing import Any
 
-from transport.codec import BadReply, encode_request, parse_reply
+from transport.codec import BadReply, encode, parse_reply
 from transport.errors import CallError, NoAnswer
 from transport.message import (
     ABORTED,
@@ -24,7 +25,6 @@ from transport.message import (
     Problem,
     Refusal,
     Reply,
-    Request,
 )
 from transport.validation import LIMITS, Limits
 
@@ -45,19 +45,26 @@ class PendingRequest:
         "body",
         "deadline",
         "due",
+        "fields",
+        "id",
         "is_postponed",
         "on_end",
         "outcome",
         "refusals",
-        "request",
         "retries_left",
         "retry_interval",
     )
 
     def __init__(
-        self, request: Request, deadline: float, retry_interval: float, retries_left: int
+        self,
+        fields: Mapping[str, Any],
+        deadline: float,
+        retry_interval: float,
+        retries_left: int,
     ) -> None:
-        self.request = request
+        self.id: str = fields["id"]
+        self.fields = fields
+        """The request's, without `timeout_ms`; those that are None are not sent."""
         self.body: bytes | None = None
         """Encoded for the first time it is sent; None after that, and encoded again each time."""
         self.deadline = deadline
@@ -103,15 +110,15 @@ class Session:
         self._timers: list[tuple[float, int, PendingRequest]] = []
         self._timers_set = 0
 
-    def start(self, request: Request, timeout: float, now: float) -> PendingRequest:
+    def start(self, fields: Mapping[str, Any], timeout: float, now: float) -> PendingRequest:
         """Take a request. Raises EncodeError; ValueError if its id is pending already."""
-        if request.id in self._pending:
-            raise ValueError(f"the id {request.id!r} is under way: wait for its answer")
+        if fields["id"] in self._pending:
+            raise ValueError(f"the id {fields['id']!r} is under way: wait for its answer")
         # Waits of 1, 2, 4, … parts, which together fill the timeout.
         retry_interval = timeout / (2 ** (self._retries + 1) - 1)
-        pending = PendingRequest(request, now + timeout, retry_interval, self._retries)
+        pending = PendingRequest(fields, now + timeout, retry_interval, self._retries)
         pending.body = self._body(pending, now)
-        self._pending[request.id] = self._unsent[request.id] = pending
+        self._pending[pending.id] = self._unsent[pending.id] = pending
         self._set_timer(pending, pending.deadline)
         return pending
 
@@ -123,7 +130,7 @@ class Session:
     def take_unsent(self, now: float) -> bytes:
         """Return the body of the oldest unsent request; the caller must send it at once."""
         pending = self._unsent.pop(next(iter(self._unsent)))
-        self._unanswered[pending.request.id] = pending
+        self._unanswered[pending.id] = pending
         self._set_timer(pending, min(pending.deadline, now + pending.retry_interval))
         pending.retry_interval *= 2
         body, pending.body = pending.body, None
@@ -181,15 +188,15 @@ class Session:
     def discard(self, pending: PendingRequest) -> None:
         """Forget a request whose caller has left."""
         for group in (self._pending, self._unsent, self._unanswered):
-            if group.get(pending.request.id) is pending:
-                del group[pending.request.id]
+            if group.get(pending.id) is pending:
+                del group[pending.id]
         pending.due = float("inf")
 
     def _body(self, pending: PendingRequest, now: float) -> bytes:
         """Encode a request with the time left for it, after which the server need not begin."""
         left_ms = max(1, min(600_000, round(1000 * (pending.deadline - now))))
-        request = pending.request.model_copy(update={"timeout_ms": left_ms})
-        return encode_request(request, self._encoding, self._limits)
+        given = {name: value for name, value in pending.fields.items() if value is not None}
+        return encode({**given, "timeout_ms": left_ms}, self._encoding, self._limits)
 
     def _postpone(self, pending: PendingRequest, error: Refusal, now: float) -> bool:
         """Postpone a request that the server may accept later; return whether it was postponed.
@@ -203,8 +210,8 @@ class Session:
         spare = pending.deadline - now - pause
         if spare <= 0:
             return False
-        self._unsent.pop(pending.request.id, None)
-        self._unanswered.pop(pending.request.id, None)
+        self._unsent.pop(pending.id, None)
+        self._unanswered.pop(pending.id, None)
         spread = max(pause, min(pause * 2.0 ** min(pending.refusals, 10), GROWN_SPREAD))
         pending.refusals += 1
         pending.is_postponed = True
@@ -217,8 +224,8 @@ class Session:
         elif pending.is_postponed or pending.retries_left:
             pending.retries_left -= not pending.is_postponed
             pending.is_postponed = False
-            self._unanswered.pop(pending.request.id, None)
-            self._unsent[pending.request.id] = pending
+            self._unanswered.pop(pending.id, None)
+            self._unsent[pending.id] = pending
             self._set_timer(pending, pending.deadline)
         else:
             self._set_timer(pending, pending.deadline)
@@ -227,10 +234,10 @@ class Session:
         why = f": {self.connection_problem}" if self.connection_problem else ""
         words = (
             f"no answer from {self._server} in time{why}; whether the request was served "
-            f"is not known: the same call with id={pending.request.id!r} takes effect once"
+            f"is not known: the same call with id={pending.id!r} takes effect once"
         )
         details = (Problem("", self.connection_problem),) if self.connection_problem else ()
-        return NoAnswer(Refusal(NoAnswer.code, words, details=details), pending.request.id)
+        return NoAnswer(Refusal(NoAnswer.code, words, details=details), pending.id)
 
     def _end(self, pending: PendingRequest, outcome: Reply | CallError) -> None:
         self.discard(pending)

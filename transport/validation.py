@@ -5,17 +5,12 @@ Messages about violations are for the developer who sent the body. They never ho
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
 import msgpack
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
-from transport.message import Problem
 
 # Bytes of msgpack that can only be part of text, nil, a boolean or an integer of 64 bits. Deleting them
 # leaves: NUL, headers of containers, binary, extensions,
@@ -244,28 +239,6 @@ def _is_container(value: Any) -> bool:
     return type(value) in (dict, list, tuple)
 
 
-_EXPECTED = {
-    "v": "must be 1, the version that this server speaks",
-    "id": "must be a string of 1-64 printable ASCII characters",
-    "tenant": "must be a string of 1-63 of a-z, 0-9 and -, not beginning with -",
-    "action": "must be a string of at most 128 characters, dotted lower case, such as contacts.add",
-    "params": "must be a map",
-    "token": "must be a string of at most 512 characters",
-    "timeout_ms": "must be an integer from 1 to 600000",
-    "traceparent": "must be a W3C traceparent: 2, 32, 16 and 2 hexadecimal digits, joined by -",
-}
-"""What each field of a request must be; also the list of fields that there are."""
-
-_DETAILS = 20
-"""Problems named in one refusal; a developer with more has enough to go on."""
-
-
-def problems_of(error: ValidationError) -> list[Problem]:
-    """Return the problems of a request's fields, without their values."""
-    errors = error.errors(include_url=False, include_input=False)
-    return [_problem(one) for one in errors[:_DETAILS]]
-
-
 def msgpack_problem(error: Exception, limits: Limits) -> str:
     """Reword the decoder's error for a client; the original is about buffers and options."""
     if isinstance(error, msgpack.ExtraData):
@@ -298,13 +271,3 @@ def json_problem(words: str, limits: Limits) -> str:
     if words.startswith("number out of range"):
         return "an integer outside signed 64 bits"
     return f"not JSON: {words}"
-
-
-def _problem(error: ErrorDetails) -> Problem:
-    field = str(error["loc"][0])
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field[:64], _EXPECTED, n=1)
-        return Problem(
-            safe_name(field), "unknown field" + (f"; did you mean {near[0]}?" if near else "")
-        )
-    return Problem(field, ("missing; " if error["type"] == "missing" else "") + _EXPECTED[field])

@@ -44,9 +44,10 @@ from actors.replies import (
 )
 from actors.runtime.actor import Actor
 from actors.runtime.mailbox import Incarnation, Mailbox
-from transport import codec
 from transport.frames import Frame
-from transport.message import UNAUTHENTICATED, Refusal, Request
+from transport.message import UNAUTHENTICATED, Refusal
+from transport.request import parser
+from transport.request.model import Request
 from transport.router_socket import RouterSocket
 from transport.validation import Limits
 
@@ -256,8 +257,8 @@ class Channel(Actor):
         parts, body = frame.parts, frame.parts[-1]
         delimited = len(parts) > 2 and parts[1] == b""
         try:
-            request, encoding = codec.parse_request(body, self._limits)
-        except codec.BadRequest as bad:
+            request, encoding = parser.parse_request(body, self._limits)
+        except parser.BadRequest as bad:
             self._reject_malformed(parts[0], delimited, bad)
             return
         peer = Peer(parts[0], delimited, encoding)
@@ -292,7 +293,7 @@ class Channel(Actor):
             _log_failure(self.mailbox.name, work, error)
             self._refuse(work, INTERNAL_REFUSAL)
 
-    def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
+    def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: parser.BadRequest) -> None:
         if bad.id is None:
             self.mailbox.socket.counters.undecodable += 1
             return

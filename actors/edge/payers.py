@@ -8,7 +8,7 @@ from actors.edge.authentication import Authenticator
 from actors.messages import ANYONE
 from actors.registry.snapshot import RoutingSnapshot
 from transport.frames import HEAVY_BYTES
-from transport.id_recovery import tokens_in
+from transport.request.id_recovery import tokens_in
 
 
 class Payers:

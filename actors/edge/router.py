@@ -47,8 +47,10 @@ from actors.runtime.mailbox import Mailbox
 from actors.settings import UNLIMITED, Rates
 from transport import codec
 from transport.frames import HEAVY_BYTES, Frame
-from transport.id_recovery import recover_id
-from transport.message import UNAUTHENTICATED, Refusal, Request
+from transport.message import UNAUTHENTICATED, Refusal
+from transport.request import parser
+from transport.request.id_recovery import recover_id
+from transport.request.model import Request
 from transport.router_socket import RouterSocket
 
 UNAUTHENTICATED_COUNT = "router.unauthenticated"
@@ -278,7 +280,7 @@ class Router(Channel):
             self._rejection_log.add(tenant, work, refusal, route, len(body))
         self._reply(work.peer, body)
 
-    def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: codec.BadRequest) -> None:
+    def _reject_malformed(self, routing_id: bytes, delimited: bool, bad: parser.BadRequest) -> None:
         self._is_charged = True
         super()._reject_malformed(routing_id, delimited, bad)
         self._counts[INVALID_COUNT] += 1

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from actors.intent.signals import IntentRules
 from actors.messages import Principal, TenantRecord
 from actors.runtime.mailbox import Mailbox
-from transport.message import Request
+from transport.request.model import Request
 
 MOST_BATCHES: Final = 1000
 """Batches that may wait for the IntentMonitor; further ones are dropped."""

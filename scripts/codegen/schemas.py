@@ -22,7 +22,8 @@ from actors.index.entries import Action, Index
 from actors.schema.dialect import LISTS, MAPS, ONE
 from scripts.codegen.offer import offered
 from transport.errors import CallError
-from transport.message import CODES, VERSION, Request
+from transport.message import CODES, VERSION
+from transport.request.model import Request
 
 Json = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ import msgpack
 
 from actors.messages import Peer, Principal, Replies, TenantRequest
 from actors.runtime.mailbox import Mailbox
-from transport.message import Request
+from transport.request.model import Request
 
 
 def work(id_: str, outlet: Mailbox) -> TenantRequest:

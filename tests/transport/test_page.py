@@ -10,8 +10,10 @@ from typing import Any
 import msgpack
 import pytest
 
-from transport.codec import BadRequest, encode, parse_reply, parse_request
-from transport.message import CODES, VERSION, Request
+from transport.codec import encode, parse_reply
+from transport.message import CODES, VERSION
+from transport.request.model import Request
+from transport.request.parser import BadRequest, parse_request
 from transport.validation import LIMITS, REPLIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "message-api.md").read_text(encoding="utf-8")

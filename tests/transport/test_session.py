@@ -8,10 +8,10 @@ import pytest
 
 from transport.codec import decode, encode
 from transport.errors import NoAnswer
-from transport.message import Reply, Request
+from transport.message import Reply
 from transport.session import PendingRequest, Session
 
-REQUEST = Request(id="r-1", action="contacts.add", params={"name": "Ada"})
+REQUEST = {"id": "r-1", "action": "contacts.add", "params": {"name": "Ada"}}
 
 
 def new_session(retries: int = 2, chance: float = 0.0) -> Session:
@@ -223,7 +223,7 @@ def test_a_lost_connection_makes_everything_unanswered_be_sent_again_in_order() 
     session = new_session()
     ids = ["a", "b", "c"]
     for id in ids:
-        session.start(Request(id=id, action="x"), timeout=7.0, now=0.0)
+        session.start({"id": id, "action": "x"}, timeout=7.0, now=0.0)
     for _ in range(5):
         assert [sent["id"] for sent in send_all(session, 0.1)] == ids
         session.disconnected()
@@ -234,9 +234,9 @@ def test_a_lost_connection_makes_everything_unanswered_be_sent_again_in_order() 
 def test_what_had_not_left_stays_behind_what_had() -> None:
     """The order in which requests were made outlasts the connection."""
     session = new_session()
-    session.start(Request(id="first", action="x"), timeout=7.0, now=0.0)
+    session.start({"id": "first", "action": "x"}, timeout=7.0, now=0.0)
     send_all(session, 0.0)
-    session.start(Request(id="second", action="x"), timeout=7.0, now=0.0)
+    session.start({"id": "second", "action": "x"}, timeout=7.0, now=0.0)
     session.disconnected()
     assert [sent["id"] for sent in send_all(session, 0.1)] == ["first", "second"]
 
@@ -294,7 +294,7 @@ def test_answered_requests_leave_nothing_behind() -> None:
     session.start(REQUEST, timeout=3600.0, now=0.0)
     send_all(session, 0.0)
     for n in range(5_000):
-        session.start(Request(id=str(n), action="x"), timeout=3600.0, now=0.0)
+        session.start({"id": str(n), "action": "x"}, timeout=3600.0, now=0.0)
         send_all(session, 0.0)
         session.received(reply(str(n)), now=0.0)
     assert len(session._timers) < 200

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from transport.gateway.envelope import JSON, MSGPACK, TOKEN_CHARACTERS, Format, problem
 from transport.gateway.statuses import HttpRefusal, invalid, too_large, too_slow
-from transport.id_recovery import valid_id
 from transport.message import UNAUTHENTICATED
+from transport.request.id_recovery import valid_id
 from transport.session import new_request_id
 
 BODY_SECONDS: Final = 20.0

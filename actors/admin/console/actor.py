@@ -28,7 +28,8 @@ from actors.runtime.clock import Once
 from actors.runtime.futures import ReplyFuture, resolve, resolve_with_error
 from actors.runtime.in_flight import ReplyArrived
 from actors.runtime.mailbox import Mailbox
-from transport.message import Refusal, Request
+from transport.message import Refusal
+from transport.request.model import Request
 from transport.router_socket import RouterSocket
 
 

@@ -18,7 +18,8 @@ from actors.log.messages import ACTION, ATTEMPTS, Append, AuditEntry
 from actors.messages import Principal, TenantRecord, TenantRequest
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.rate_limit import RateLimiter
-from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED, Request
+from transport.message import RESOURCE_EXHAUSTED, UNAUTHENTICATED
+from transport.request.model import Request
 
 WINDOW_SECONDS = 60.0
 """Seconds for which attempts are counted together, from the first one on."""

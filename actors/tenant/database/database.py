@@ -30,7 +30,8 @@ from actors.tenant.database.plans import Plans
 from actors.tenant.database.reply_table import ReplyTable
 from actors.tenant.database.statements import FunctionDatabase
 from transport.fit import fit_map, fit_text
-from transport.message import Refusal, Request
+from transport.message import Refusal
+from transport.request.model import Request
 
 
 class TenantDatabase:

@@ -16,7 +16,8 @@ from actors.messages import Peer, Principal, Replies, TenantRecord, TenantReques
 from actors.runtime.mailbox import Mailbox
 from actors.tenant.database.outbox_table import OutboxRow
 from transport import codec
-from transport.message import Refusal, Request
+from transport.message import Refusal
+from transport.request.model import Request
 
 MACHINE: Final = Principal(id="outbox", tenant=None, role=ROLE)
 """The caller of callbacks. No token has this id."""

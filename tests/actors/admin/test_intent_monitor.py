@@ -24,7 +24,7 @@ from actors.runtime.actor import ask
 from actors.runtime.mailbox import Mailbox
 from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.router_harness import ACME, SNAPSHOT
-from transport.message import Request
+from transport.request.model import Request
 
 ANN = Principal("t_ann", "acme", "member", person="p_ann")
 

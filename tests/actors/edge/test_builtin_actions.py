@@ -29,7 +29,7 @@ from actors.messages import ANYONE, Peer, Principal
 from actors.routing.table import RoutingTable
 from actors.runtime.mailbox import Mailbox
 from tests.actors.tenant_messages import work
-from transport.message import Request
+from transport.request.model import Request
 
 LARGEST_BODY = 256 * 1024
 MEMBER = Principal("t_1", "acme", "member", person="p_1")

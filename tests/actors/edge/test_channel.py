@@ -21,7 +21,8 @@ from tests.actors.mailbox_harness import WAIT, Watch
 from tests.actors.router_harness import SNAPSHOT, Wall, digest, token
 from tests.raw_client import RawClient, packed, unpacked
 from transport.bind import Security, bind_router, endpoint_of
-from transport.message import Refusal, Request
+from transport.message import Refusal
+from transport.request.model import Request
 from transport.router_socket import RouterSocket
 from transport.validation import LIMITS
 

@@ -29,7 +29,7 @@ from tests.actors.mailbox_harness import MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.subscriptions import subscribed_to
 from tests.made import made_before
-from transport.message import Request
+from transport.request.model import Request
 
 ACME = TenantRecord("acme", "a" * 32)
 MEMBER = Principal("t_1", "acme", "member", "p_1")

@@ -38,7 +38,8 @@ from tests.actors.mailbox_harness import Watch
 from tests.actors.tenant.subscriptions import subscribed_to
 from tests.made import made_before
 from transport import codec
-from transport.message import Reply, Request
+from transport.message import Reply
+from transport.request.model import Request
 
 ROOT = Path(__file__).parents[3]
 INDEX = ROOT / "scripts" / "endurance" / "fixtures" / "parcels" / "registry.toml"

@@ -33,7 +33,8 @@ from tests.actors.servers import INDEX
 from tests.actors.tenant.subscriptions import subscribed_to
 from tests.made import made_before
 from transport import codec
-from transport.message import Reply, Request
+from transport.message import Reply
+from transport.request.model import Request
 
 ACME = TenantRecord("acme", "a" * 32)
 MEMBER = Principal("t_1", "acme", "member", "p_1")

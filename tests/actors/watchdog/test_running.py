@@ -23,7 +23,7 @@ from actors.watchdog.running import (
     create_file,
     read_previous_run,
 )
-from transport.message import Request
+from transport.request.model import Request
 
 ACME = TenantRecord("acme", "0f" * 16)
 

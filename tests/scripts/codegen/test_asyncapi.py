@@ -19,7 +19,8 @@ from tests.actors.schema.test_schema import SCHEMAS
 from tests.conftest import Server
 from tests.raw_client import RawClient
 from tests.scripts.codegen.indexes import AWKWARD_INDEX, DESK_INDEX, ROOT, action
-from transport.message import CODES, Request
+from transport.message import CODES
+from transport.request.model import Request
 
 OFFICIAL = json.loads((ROOT / "tests" / "asyncapi" / "3.0.0.json").read_text())
 """AsyncAPI's own schema of a document, from the npm package @asyncapi/specs."""

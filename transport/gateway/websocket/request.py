@@ -12,11 +12,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from transport.codec import BadRequest, decode, encode, parse_request
+from transport.codec import decode, encode
 from transport.gateway.envelope import trace_of
 from transport.gateway.http_request import MOST_MS, USUAL_MS
-from transport.id_recovery import valid_id
 from transport.message import Problem, readable_traceparent
+from transport.request.id_recovery import valid_id
+from transport.request.parser import BadRequest, parse_request
 from transport.validation import Limits
 
 AUTHENTICATE: Final = "system.authenticate"

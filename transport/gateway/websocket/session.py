@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from msgspec import Raw
 
-from transport.codec import BadRequest, encoding_of
+from transport.codec import encoding_of
 from transport.gateway.admission import LATE_SECONDS
 from transport.gateway.envelope import JSON, MSGPACK, new_id, problem, refusal_body
 from transport.gateway.server_link import Exchange, Reply
 from transport.gateway.websocket.request import AUTHENTICATE, SocketRequest, read_request
 from transport.message import PERMISSION_DENIED, Refusal
+from transport.request.parser import BadRequest
 
 if TYPE_CHECKING:
     from transport.gateway.app import Gateway

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actors.admin.console.throttle import MAX_RECORDED, WINDOW_SECONDS, AttemptLog
 from actors.log.messages import ACTION, AuditEntry
-from transport.message import Request
+from transport.request.model import Request
 
 TRY = Request(id="r1", action="tenants.list", tenant="acme", params={"anything": "at all"})
 

@@ -19,7 +19,7 @@ from actors.tenant.database.database import TenantDatabase
 from actors.tenant.database.errors import DISK_FULL, QUOTA_REACHED, no_space
 from tests.actors.tenant.database import test_database
 from tests.actors.tenant.library_application import Library, function_scope, shelves, titles
-from transport.message import Request
+from transport.request.model import Request
 
 ADD = insert(shelves).values(name=bindparam("name"))
 INDEX = insert(titles).values(title=bindparam("words"))

@@ -28,7 +28,8 @@ from tests.actors.mailbox_harness import WAIT, MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.actors.tenant.full_disk import FINE, KEPT, KEPT_AND_UNKNOWN, LOST, Disk
 from tests.made import made_before
-from transport.message import UNAVAILABLE, Refusal, Request
+from transport.message import UNAVAILABLE, Refusal
+from transport.request.model import Request
 
 MIB = 1024 * 1024
 MEMBER = Principal("t_1", "acme", "member", "p_1")

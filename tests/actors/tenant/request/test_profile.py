@@ -31,7 +31,7 @@ from tests.actors.mailbox_harness import WAIT, Gate, MailboxHarness, Watch
 from tests.actors.servers import INDEX
 from tests.faulty.functions import ADD, marks
 from tests.made import made_before
-from transport.message import Request
+from transport.request.model import Request
 
 MIB = 1024 * 1024
 ACME = TenantRecord("acme", "a" * 32)

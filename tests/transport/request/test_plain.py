@@ -12,10 +12,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from transport import codec
-from transport.codec import LIMITS, BadRequest, Limits, parse_request
-from transport.message import Request
-from transport.plain_request import parse_plain
+from transport.codec import LIMITS, Limits
+from transport.request import parser
+from transport.request.model import Request
+from transport.request.parser import BadRequest, parse_request
+from transport.request.plain import parse_plain
 
 GOOD: dict[str, Any] = {
     "id": "r-1",
@@ -35,7 +36,7 @@ OPTIONAL: dict[str, Any] = {
 def long_way() -> Iterator[None]:
     """Read no body as a plain one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(codec, "parse_plain", lambda *_: None)
+        patch.setattr(parser, "parse_plain", lambda *_: None)
         yield
 
 

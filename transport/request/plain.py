@@ -1,14 +1,12 @@
-"""Reads the request in a plain msgpack body in one pass, with the outcome of `codec.parse_request`.
+"""Reads the request in a plain msgpack body in one pass, with the outcome of `parser.parse_request`.
 
 Plain is a body of two small maps, the request's and its `params`, with text, integers, booleans and nil: what
 most clients send. Its bytes prove that it keeps every limit, so that nothing has to be walked. Any other
-body, and any that is not a request, is left to `codec`, which finds out what is wrong.
+body, and any that is not a request, is left to that module, which finds out what is wrong.
 """
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from itertools import compress, product
 from typing import Annotated, Any, Final
 
@@ -17,11 +15,10 @@ from msgspec import UNSET, Meta, UnsetType
 from pydantic import BaseModel
 
 from transport import message as api
-from transport.message import Request, readable_traceparent
+from transport.message import is_action_name, is_id, is_tenant_name, readable_traceparent
+from transport.request.model import Request
 from transport.validation import FAST_BYTES, LIMITS, Limits
 
-_TENANT: Final = re.compile(api.TENANT_PATTERN.replace(r"\z", r"\Z"))
-_ACTION: Final = re.compile(api.ACTION_PATTERN.replace(r"\z", r"\Z"))
 _OTHER_LIMITS: Final = LIMITS[1:]
 """All but the body's length. A plain body's maps have 15 entries at most, far below each of them."""
 
@@ -80,11 +77,11 @@ def parse_plain(body: bytes, limits: Limits) -> Request | None:
     ]
     if headers[0] != 0x80 | len(fields) or headers[1] != 0x80 | len(found.params):
         return None
-    if not (found.id.isascii() and found.id.isprintable() and _is_action(found.action)):
+    if not (is_id(found.id) and is_action_name(found.action)):
         return None
     if tenant is UNSET:
         tenant = None
-    elif tenant is not None and not _is_tenant(tenant):
+    elif tenant is not None and not is_tenant_name(tenant):
         return None
     return _request_of(found, tenant, fields)
 
@@ -110,13 +107,3 @@ def _request_of(found: _Envelope, tenant: str | None, fields: set[str]) -> Reque
     _set_extra(made, None)
     _set_private(made, None)
     return made
-
-
-@lru_cache(4096)
-def _is_tenant(name: str) -> bool:
-    return _TENANT.match(name) is not None
-
-
-@lru_cache(4096)
-def _is_action(name: str) -> bool:
-    return _ACTION.match(name) is not None
