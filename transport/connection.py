@@ -45,6 +45,8 @@ NO_ADDRESS: Final = struct.pack("=H14x", sockets.AF_UNSPEC)
 LIBC: Final = ctypes.PyDLL(None)
 """Calls without giving the interpreter up: each time another thread could keep it for half a millisecond."""
 
+PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
+
 EAGER_BYTES: Final = 16 * 1024
 """Unhandled bytes of a peer without a valid token that are as usual: its first message, or a few."""
 
@@ -152,6 +154,29 @@ def listener_at(port: int) -> sockets.socket | None:
     return None
 
 
+class ResidentMemory:
+    """The resident memory of this process: it grows with what has come, though no message is whole yet."""
+
+    def __init__(self) -> None:
+        self._file = os.open("/proc/self/statm", os.O_RDONLY)
+        self._before = self._pages()
+
+    def mark(self) -> None:
+        """Measure growth from now on."""
+        self._before = self._pages()
+
+    def has_grown(self, size: int) -> bool:
+        """Return whether there are more than `size` bytes more than at the mark."""
+        return (self._pages() - self._before) * PAGE_BYTES > size
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._file)
+
+    def _pages(self) -> int:
+        return int(os.pread(self._file, 64, 0).split()[1])
+
+
 class Tally:
     """Counts of one peer's bytes: the socket's owner counts, the watching thread enforces limits."""
 
@@ -232,6 +257,11 @@ class Connection:
         self.absences = 0
         """How many times the socket was empty since the peer left."""
         self.tally: Tally | None = None
+
+    @property
+    def is_stranger(self) -> bool:
+        """Whether no valid token has come from the peer so far."""
+        return self.tally is None or not self.tally.is_known
 
     def read_counts(self, now: float) -> int:
         """Read the kernel's counts; return the bytes received since the last call."""

@@ -28,6 +28,7 @@ from transport.connection import (
     AcceptLimiter,
     Bounds,
     Connection,
+    ResidentMemory,
     Tally,
 )
 from transport.departed import DepartedPeers, Resets
@@ -45,6 +46,9 @@ IDLE_INTERVAL_SECONDS: Final = 0.2
 
 BUSY_BYTES: Final = 64 * 1024
 """Bytes received since the last check, unhandled or unread, from which on there is load."""
+
+LOOK_INTERVAL_SECONDS: Final = 0.01
+"""Seconds between two looks at the process's memory while there are peers without a valid token."""
 
 SHARE: Final = 20
 """Checks take one part in so many of a processor's time, unless there are too many connections."""
@@ -95,6 +99,12 @@ class Connections:
         self._next_check = 0.0
         self._earliest_check = 0.0
         """The earliest time of the next check, whatever the load."""
+        self._rush_check = 0.0
+        """The earliest time of the next check if memory is being filled."""
+        self._memory = ResidentMemory()
+        """Its growth since the last check: peers that only begin messages show nowhere else."""
+        self._has_strangers = False
+        """Whether there may be peers without a valid token, which may fill memory."""
         self._idle: deque[None] = deque()  # one element while the thread waits and wants a wakeup
         self._wakeup_reader, self._wakeup_writer = sockets.socketpair()
         self._wakeup_writer.setblocking(False)
@@ -145,11 +155,15 @@ class Connections:
         pause = max(0.0, self._next_check - self._clock())
         if pause > BUSY_INTERVAL_SECONDS:
             self._idle.append(None)
+        if self._has_strangers:
+            pause = min(pause, LOOK_INTERVAL_SECONDS)
         ready = dict(poller.poll(int(pause * 1000) + 1))
         self._idle.clear()
         if self._wakeup_reader.fileno() in ready:
             self._wakeup_reader.recv(64)
             self._next_check = min(self._next_check, self._earliest_check)
+        if self._has_strangers and self._memory.has_grown(RUSH_BYTES):
+            self._next_check = min(self._next_check, self._rush_check)
 
     def _try_check(self, now: float) -> None:
         try:
@@ -167,12 +181,14 @@ class Connections:
 
     def _plan_next(self, now: float, load: Load, took: float) -> None:
         self._earliest_check = now + shortest_pause(load, took)
+        self._rush_check = now + max(RUSH_INTERVAL_SECONDS, RUSH_SHARE * took)
         is_busy = self.accept_limiter.is_blocking or load.received + load.held > BUSY_BYTES
         self._next_check = self._earliest_check if is_busy else now + IDLE_INTERVAL_SECONDS
 
     def _check(self, now: float) -> Load:
         """Enforce the limits on every connection; return the load."""
         emptied = self.emptied
+        self._memory.mark()
         added = [self._added.popleft() for _ in range(len(self._added))]
         self._follow_events(now)  # the events of the peers added are queued by now
         received = sum([each.read_counts(now) for each in self._live.values()])
@@ -188,6 +204,7 @@ class Connections:
         return Load(received, held)
 
     def _end(self) -> None:
+        self._memory.close()
         for connection in self._live.values():
             connection.close()
         self._departed.close()
@@ -214,6 +231,7 @@ class Connections:
         self._next_check = min(self._next_check, self._earliest_check)  # it may send much
         try:
             connection = self._live[descriptor] = Connection(descriptor, now)
+            self._has_strangers = True
         except OSError:  # it is closed already
             return
         if self._departed.holds_too_much:
@@ -262,19 +280,22 @@ class Connections:
         One loop, in which a connection that holds nothing costs least: how long it takes decides how much
         can come before the next check.
         """
-        bounds, unhandled, unread = self._bounds, {}, {}
+        bounds, unhandled, unread, strangers = self._bounds, {}, {}, 0
         for connection in self._open():
             if waiting := connection.unhandled:
                 unhandled[connection] = waiting
             if waiting := connection.unread:
                 unread[connection] = waiting
             tally = connection.tally
+            if tally is None or not tally.is_known:
+                strangers += 1
             if tally is not None:
                 tally.is_full = waiting > bounds.unread
             if tally is not None and tally.wasted > bounds.wasted:
                 self._resets.cut(connection, "they sent much that is dropped unread")
             elif connection.is_foreign(now):
                 self._resets.cut(connection, "they did not speak ZMTP 3")
+        self._has_strangers = strangers > 0
         return self._bound_unhandled(unhandled) + self._enforce(
             unread, 2 * bounds.unread, bounds.unread_in_all, "they did not read their replies"
         )
@@ -285,7 +306,7 @@ class Connections:
         reason = "they sent too much at once"
         begun = {each: size for each, size in held.items() if each.tally is None}
         self._enforce(begun, bounds.unhandled, bounds.unhandled_in_all // 4, reason)
-        strangers = {each: size for each, size in held.items() if is_stranger(each)}
+        strangers = {each: size for each, size in held.items() if each.is_stranger}
         senders = {each: size for each, size in strangers.items() if each.tally is not None}
         self._enforce(senders, bounds.unhandled, bounds.strangers, reason)
         eager = {each: 1 for each, size in strangers.items() if size > EAGER_BYTES}
@@ -302,11 +323,6 @@ class Connections:
             total -= held[connection]
             self._resets.cut(connection, reason)
         return total
-
-
-def is_stranger(connection: Connection) -> bool:
-    """Return whether no valid token has come from a peer so far."""
-    return connection.tally is None or not connection.tally.is_known
 
 
 def shortest_pause(load: Load, took: float) -> float:

@@ -1,13 +1,21 @@
-"""How long a listener turns new connections away."""
+"""How long a listener turns new connections away, and how memory is seen to grow."""
 
 from __future__ import annotations
 
+import mmap
 import socket as sockets
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
-from transport.connection import BURST_SECONDS, MOST_BLOCKED_SECONDS, RESET_COST, AcceptLimiter
+from transport.connection import (
+    BURST_SECONDS,
+    MOST_BLOCKED_SECONDS,
+    RESET_COST,
+    AcceptLimiter,
+    ResidentMemory,
+)
 
 RATE = 200
 
@@ -41,3 +49,14 @@ def test_many_resets_do_not_lock_newcomers_out_for_long(limiter: AcceptLimiter) 
     assert limiter.is_blocking
     limiter.update(MOST_BLOCKED_SECONDS + 0.1)
     assert not limiter.is_blocking
+
+
+def test_memory_that_is_written_to_is_seen_as_growth_until_the_next_mark() -> None:
+    """And memory that is only reserved is not."""
+    size = 64 * 1024**2
+    with closing(ResidentMemory()) as memory, mmap.mmap(-1, size) as block:
+        assert not memory.has_grown(size // 2)
+        block.write(b"x" * size)
+        assert memory.has_grown(size // 2)
+        memory.mark()
+        assert not memory.has_grown(size // 2)
