@@ -72,15 +72,15 @@ class DeferredFrames:
         tally.deferred += 1
         return True
 
-    def take(self, most: int) -> list[Frame]:
-        """Remove and return the oldest: at most `most`, MAX_STRANGERS of them strangers' still.
+    def take(self, most: int, most_strangers: int = MAX_STRANGERS) -> list[Frame]:
+        """Remove and return the oldest: at most `most`, and `most_strangers` of them strangers' still.
 
         Those of connections that were reset meanwhile are dropped.
         """
         taken: list[Frame] = []
         strangers = weight = 0
         while self._frames and len(taken) < most:
-            if strangers >= MAX_STRANGERS or weight >= MAX_STRANGERS_BYTES:
+            if strangers >= most_strangers or weight >= MAX_STRANGERS_BYTES:
                 break
             tally, parts = self._frames.popleft()
             size = sum(map(len, parts))

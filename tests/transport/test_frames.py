@@ -28,6 +28,15 @@ def test_a_few_messages_of_strangers_are_taken_at_once_in_order() -> None:
     assert stranger.deferred == len(deferred) == 0
 
 
+def test_fewer_are_taken_of_strangers_if_so_wished() -> None:
+    deferred, stranger = DeferredFrames(), peer()
+    for number in range(3):
+        deferred.add(stranger, [b"a", b"%d" % number])
+
+    assert bodies(deferred.take(1000, 1)) == [b"0"]
+    assert bodies(deferred.take(1000, 2)) == [b"1", b"2"]
+
+
 def test_of_a_connection_that_became_known_all_are_taken() -> None:
     """As many as the batch has room for."""
     deferred, known = DeferredFrames(), peer()

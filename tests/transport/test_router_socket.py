@@ -12,7 +12,7 @@ import zmq
 
 from transport import router_socket as module
 from transport.bind import set_options
-from transport.connection import BOUNDS
+from transport.connection import BOUNDS, Tally
 from transport.frames import HEAVY_BYTES, MAX_STRANGERS, MAX_UNSENT, Frame, in_turn
 from transport.router_socket import MAX_BYTES, MAX_FRAMES, RouterSocket
 from transport.validation import LIMITS
@@ -220,6 +220,20 @@ def test_messages_of_strangers_wait_behind_all_others(peers: Peers) -> None:
     assert peers.mailbox.receive_batch() == [
         Frame([b"stranger", b"%d" % MAX_STRANGERS], is_deferred=True)
     ]
+
+
+def test_while_much_is_dropped_strangers_messages_are_handled_one_at_a_time(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others wait for one message of each connection that is dropped, and for what is handled meanwhile."""
+    monkeypatch.setattr(module, "MAX_DROPPED", 0)
+    stranger = Tally(b"stranger", -1)
+    for number in range(3):
+        peers.mailbox._deferred.add(stranger, [b"stranger", b"%d" % number])
+
+    for number in range(3):
+        frames = [Frame([b"stranger", b"%d" % number], is_deferred=True)]
+        assert peers.mailbox.receive_batch() == frames
 
 
 def test_all_messages_of_a_stranger_that_becomes_known_come_in_order(peers: Peers) -> None:
