@@ -13,7 +13,7 @@ import pytest
 
 from tests.deadline import until
 from tests.transport.socket_harness import GREETING, READY, SocketHarness
-from transport import connection
+from transport import connection, connections
 from transport.bind import endpoint_of
 from transport.connection import BOUNDS
 from transport.connections import (
@@ -36,6 +36,15 @@ def ended(plain: sockets.socket) -> None:
     with contextlib.suppress(ConnectionResetError):
         while plain.recv(4096):
             pass
+
+
+def counted(harness: SocketHarness, peers: int) -> None:
+    """Wait until so many that were served are counted: who has left before then leaves nothing to count."""
+    live = harness.mailbox.connections._live
+    until(
+        lambda: sum(each.tally is not None for each in list(live.values())) == peers,
+        "their connections",
+    )
 
 
 SENT = "they sent too much at once"
@@ -162,6 +171,7 @@ def test_what_peers_left_behind_is_thrown_away_where_it_is_much(
     leaving = [harness.peer() for _ in range(3)]
     for each in leaving:
         harness.served(each)
+    counted(harness, 4)
     for each in leaving:
         for _ in range(50):
             each.send(bytes(10_000))
@@ -180,6 +190,7 @@ def test_while_many_that_left_have_left_something_no_more_are_let_in(
     honest, leaving = harness.peer(), [harness.peer() for _ in range(8)]
     for each in (honest, *leaving):
         harness.served(each)
+    counted(harness, 9)
     for each in leaving:
         for _ in range(200):
             each.send(b"very little")
@@ -302,6 +313,7 @@ def test_who_leaves_more_than_is_read_shuts_the_door(make: Callable[..., SocketH
     harness = make(BOUNDS._replace(newcomers=5, left=1024**2))
     leaving = harness.peer()
     harness.served(leaving)
+    counted(harness, 1)
     for _ in range(200):
         leaving.send(bytes(10_000))
     leaving.close(linger=10_000)
@@ -352,6 +364,28 @@ def test_messages_of_a_connection_that_is_cut_are_dropped_in_portions_with_pause
     assert len(pauses) == 3
 
 
+def test_the_owner_sleeps_only_if_nothing_is_there(make: Callable[..., SocketHarness]) -> None:
+    """However much of it is dropped: a thread that it has woken may compute, and finds its place taken."""
+    harness, slept = make(BOUNDS), list[int]()
+    peer, connections = harness.peer(), harness.mailbox.connections
+    tally = harness.mailbox._tallies[harness.served(peer)]
+    counted(harness, 1)
+    tally.is_cut, before = True, tally.handled
+    for _ in range(10 * MAX_DROPPED):
+        peer.send(b"dropped")
+    emptied = connections.emptied
+
+    def sleep() -> None:
+        """End the last sleep, when all was dropped."""
+        slept.append(connections.emptied)
+        if tally.handled == before + 10 * MAX_DROPPED * DROPPED_BYTES:
+            harness.mailbox.append("from inside")
+
+    harness.mailbox._before_sleep = sleep
+    assert harness.mailbox.receive_batch() == ["from inside"]
+    assert slept == list(range(emptied + 1, emptied + 1 + len(slept)))
+
+
 def test_a_refused_connection_is_accepted_when_the_limiter_stops_blocking(
     make: Callable[..., SocketHarness], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,6 +419,26 @@ def test_messages_that_are_only_begun_have_a_part_of_what_all_may_hold(
         frames = harness.frames()
         assert {len(next(frames).parts[-1]) for _ in range(15)} == {100_000}
     assert harness.mailbox.connections.cut[SENT] == 1
+
+
+def test_messages_that_are_only_begun_are_seen_though_no_check_is_due(
+    make: Callable[..., SocketHarness], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may fill a hundred megabytes before the next one; the socket's owner sees nothing come."""
+    monkeypatch.setattr(connections, "IDLE_INTERVAL_SECONDS", 1000.0)
+    harness = make(BOUNDS._replace(unhandled_in_all=4 * 1024**2))
+    with contextlib.ExitStack() as stack:
+        peers = [stack.enter_context(harness.plain()) for _ in range(20)]
+        for each in peers:
+            each.sendall(GREETING + READY)
+            each.recv(len(GREETING) + len(READY), sockets.MSG_WAITALL)
+        live, idle = harness.mailbox.connections._live, harness.mailbox.connections._idle
+        until(lambda: len(live) == len(peers) and bool(idle), "a thread that waits for long")
+        for each in peers:
+            with contextlib.suppress(ConnectionError):  # it is cut off already
+                each.sendall(b"\x02" + (900_000).to_bytes(8, "big") + bytes(800_000))
+
+        until(harness.cut(SENT), "a connection that is cut off")
 
 
 @pytest.mark.parametrize(
