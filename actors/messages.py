@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, final
 
 from msgspec import Struct
 
+from actors.expectations import Expected
 from transport.message import Encoding, Refusal
 from transport.request.model import Request
 
@@ -360,10 +361,14 @@ class ListDeliveries(NamedTuple):
 
 
 class Redeliver(NamedTuple):
-    """Ask a tenant to retry dead letters: one by id, or all of a connector. Answered by their number."""
+    """Ask a tenant to retry dead letters: one by id, or all of a connector.
+
+    Answered by their number; by Aborted if they are not as expected.
+    """
 
     id: int | None
     connector: str | None
+    expected: Expected | None = None
 
 
 class Migrate(NamedTuple):

@@ -608,6 +608,7 @@ class RequestsWithdrawParams(TypedDict):
     request: str
     why: str
     """Everyone who reads the request reads it. 1 to 500 characters, something to see in it."""
+    expected: NotRequired[str]
 
 
 class RequestsWithdrawResult(TypedDict):

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from actors.admin.expectation_messages import Expected
+from actors.expectations import Expected
 from actors.messages import Principal, Receipt
 
 # How a command is given

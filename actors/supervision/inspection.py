@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from actors.errors import FailedPrecondition, NotFound
+from actors.expectations import Expected, ShowDigest, digest_of, require_same
 from actors.messages import ListResidents, ListUnserved, Passivate
 from actors.runtime.actor import Handlers, Inspect, RestartRequested, Terminated
 from actors.runtime.lifecycle import ChildSpec, ChildState
@@ -46,17 +47,22 @@ class FindActor(NamedTuple):
 
 
 class RestartActor(NamedTuple):
-    """Ask: have an actor end and be started again, with its mail in order. NotFound, FailedPrecondition."""
+    """Ask: have an actor end and be started again, with its mail in order.
+
+    NotFound, FailedPrecondition; Aborted if it is another incarnation than expected.
+    """
 
     name: str
     by: str
     why: str
+    expected: Expected | None = None
 
 
 class PassivateActor(NamedTuple):
-    """Ask: have a tenant's actor answer its mail and leave. NotFound, FailedPrecondition."""
+    """Ask: have a tenant's actor answer its mail and leave. The errors are those of RestartActor."""
 
     name: str
+    expected: Expected | None = None
 
 
 class FoundActor(NamedTuple):
@@ -90,6 +96,7 @@ class Inspection:
             FindActor: lambda message: self._found(message.name),
             RestartActor: self._restart,
             PassivateActor: self._passivate,
+            ShowDigest: lambda message: {"digest": self._digest(message)},
         }
 
     def count_turns(self) -> None:
@@ -179,6 +186,7 @@ class Inspection:
             raise FailedPrecondition(f"{name} cannot be restarted by itself: restart the server")
         if not found.has_incarnation:
             raise FailedPrecondition(f"{name} has no incarnation: its next message starts one")
+        self._require_expected(message.expected)
         found.mailbox.tell(RestartRequested(message.by, message.why))
         return {"actor": name, "was": found.row["state"]}
 
@@ -186,6 +194,18 @@ class Inspection:
         found = self._found(message.name)
         if self._kind(found.mailbox) != TENANT:
             raise FailedPrecondition(f"{found.mailbox.name} is no tenant: only tenants leave")
+        self._require_expected(message.expected)
         if found.has_incarnation:
             found.mailbox.tell(Passivate())
         return {"actor": found.mailbox.name, "was": found.row["state"]}
+
+    def _digest(self, about: ShowDigest) -> str:
+        """Of the incarnation that an action would end; NotFound."""
+        found = self._found(str(about.params.get("actor")))
+        child = self._child(found.mailbox)
+        seen = [found.mailbox.name, child.started_at, child.crashes, found.has_incarnation]
+        return digest_of(about._replace(tenant_id=None), seen)
+
+    def _require_expected(self, expected: Expected | None) -> None:
+        if expected is not None:
+            require_same(expected, self._digest(ShowDigest(expected.action, expected.params, None)))

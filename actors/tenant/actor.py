@@ -15,6 +15,7 @@ import time
 from collections import deque
 from typing import Any
 
+from actors.expectations import ShowDigest
 from actors.intent.suspicions import SuspicionClient
 from actors.messages import (
     DeadLetter,
@@ -35,7 +36,7 @@ from actors.runtime.in_flight import ReplyArrived
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import ComputeToken
 from actors.supervision.rejecting import tenant_deleted
-from actors.tenant.outbox.queries import list_deliveries, redeliver
+from actors.tenant.outbox.queries import digest_of_dead, list_deliveries, redeliver
 from actors.tenant.outbox.relay import OutboxRelay
 from actors.tenant.passivation import Decision, decide, decide_again
 from actors.tenant.request.callback import CallbackResult
@@ -92,6 +93,7 @@ class Tenant(Actor):
                 ),
                 ListDeliveries: lambda message: list_deliveries(self._unit_of_work, message),
                 Redeliver: self._redeliver,
+                ShowDigest: lambda message: digest_of_dead(self._unit_of_work, message),
                 ReplyArrived: self._execution.on_reply,
                 DeadlinePassed: lambda _: self._execution.on_deadline(),
                 Delivered: lambda _: self._relay.on_reply(),

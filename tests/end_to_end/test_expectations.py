@@ -67,3 +67,40 @@ def test_a_digest_is_for_callers_who_may_do_what_it_is_of(stage: Stage) -> None:
         (plain, "tokens.revoke"),
     ):
         assert digest(stage, caller, action)["error"]["code"] == "invalid_argument"
+
+
+@pytest.mark.parametrize("channel", ["admin", "data"])
+def test_a_request_that_was_answered_meanwhile_is_not_withdrawn(stage: Stage, channel: str) -> None:
+    """On either channel; the digest is for the tenant's owners."""
+    owner, developer = stage.make(Being(ADMIN_OWNER)), stage.make(Being(DEVELOPER))
+    made = stage.call("data", owner.text, "acme", "requests.submit", {"text": "Export contacts"})
+    about = {"request": made["result"]["request"]["id"], "why": "no longer wanted"}
+    shown = digest(stage, owner, "requests.withdraw", **about)["result"]["digest"]
+    assert order(stage, developer, "requests.answer", request=about["request"], text="soon")["ok"]
+
+    def withdraw(expected: str) -> Map:
+        params = {**about, "expected": expected}
+        return stage.call(channel, owner.text, "acme", "requests.withdraw", params)
+
+    assert withdraw(shown)["error"]["code"] == "aborted"
+    again = digest(stage, owner, "requests.withdraw", **about)["result"]["digest"]
+    assert withdraw(again)["result"]["request"]["state"] == "closed"
+
+
+def test_the_request_of_another_tenant_has_the_digest_of_none(stage: Stage) -> None:
+    owner, other = stage.make(Being(ADMIN_OWNER)), stage.make(Being(ADMIN_OWNER), "globex")
+    made = stage.call("data", other.text, "globex", "requests.submit", {"text": "Export notes"})
+    about = {"request": made["result"]["request"]["id"], "why": "not mine"}
+    before = digest(stage, owner, "requests.withdraw", **about)["result"]
+    text = {"request": about["request"], "text": "please"}
+    assert stage.call("data", other.text, "globex", "requests.answer", text)["ok"]
+    assert digest(stage, owner, "requests.withdraw", **about)["result"] == before
+
+
+@pytest.mark.parametrize("params", [{}, {"token": {}}, {"token": "t_" + "1" * 16, "more": 1}])
+def test_a_digest_takes_the_params_that_the_action_takes(
+    stage: Stage, params: dict[str, Any]
+) -> None:
+    owner = stage.make(Being(ADMIN_OWNER))
+    refused = order(stage, owner, "changes.digest", action="tokens.revoke", params=params)
+    assert refused["error"]["code"] == "invalid_argument"

@@ -9,10 +9,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from actors.admin.expectation_messages import Expected
 from actors.admin.messages import CommandDone, Execute
 from actors.edge.builtin_actions import built_in
 from actors.errors import InvalidArgument
+from actors.expectations import Expected
 from actors.messages import Principal, Receipt, TenantRecord
 from actors.registry.shared import Actors
 from actors.routing.table import RoutingTable

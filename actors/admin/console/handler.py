@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from actors.admin.console.audit import OK, RETRY_MS, AuditWriter
 from actors.admin.console.call import CONSOLE, ActingRole, AdminCall, require, resolve_role
 from actors.admin.console.context import AdminContext, command_fingerprint, tenant_missing
-from actors.admin.expectation_messages import EXPECTED, Expected
 from actors.edge.admission import queue_full, require_active
 from actors.edge.authentication import Authenticator
 from actors.errors import Aborted, ActionError, InvalidArgument, NotFound, Unavailable
+from actors.expectations import EXPECTED, Expected
 from actors.log.events import SecretParams
 from actors.messages import FindTenant, Receipt
 from actors.registry.shared import Actors
@@ -233,7 +233,7 @@ def _receipt(call: AdminCall, acting: ActingRole) -> Receipt | None:
 
 
 def _expected(call: AdminCall) -> Expected | None:
-    """For commands of the Directory; a move's `expected` is a state, which the Registry checks."""
+    """A move's `expected` is a state, which the Registry checks."""
     digest = call.params.get(EXPECTED)
     return None if digest is None else Expected(call.action, call.params, digest)
 

@@ -46,14 +46,17 @@ async def show(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def restart(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """End an incarnation and start another one."""
-    wanted = RestartActor(params.actor, ctx.caller.person or ctx.caller.id, params.why)
+    wanted = RestartActor(
+        params.actor, ctx.caller.person or ctx.caller.id, params.why, ctx.expected
+    )
     done: dict[str, Any] = await ctx.ask(ctx.actors.supervisor, wanted)
     return done
 
 
 async def passivate(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """Passivate a tenant's actor; the next message starts it again."""
-    done: dict[str, Any] = await ctx.ask(ctx.actors.supervisor, PassivateActor(params.actor))
+    wanted = PassivateActor(params.actor, ctx.expected)
+    done: dict[str, Any] = await ctx.ask(ctx.actors.supervisor, wanted)
     return done
 
 

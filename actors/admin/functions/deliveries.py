@@ -28,7 +28,7 @@ async def retry(ctx: AdminContext, params: Any) -> dict[str, Any]:
     """One of them or all of a connector; NotFound where that one is not dead."""
     if (params.id is None) == (params.connector is None):
         raise InvalidArgument("say which: id=… or connector=…, and not both")
-    count = await _ask_tenant(ctx, Redeliver(params.id, params.connector))
+    count = await ask_tenant(ctx, Redeliver(params.id, params.connector, ctx.expected))
     if params.id is not None and count == 0:
         raise NotFound(f"{params.id} is no delivery that was given up: connectors.dead lists them")
     return {"deliveries": count}
@@ -36,7 +36,7 @@ async def retry(ctx: AdminContext, params: Any) -> dict[str, Any]:
 
 async def _page(ctx: AdminContext, params: Any, *, dead: bool) -> dict[str, Any]:
     question = ListDeliveries(dead, params.connector, params.after, params.limit + 1)
-    found: list[Delivery] = await _ask_tenant(ctx, question)
+    found: list[Delivery] = await ask_tenant(ctx, question)
     page = found[: params.limit]
     return {
         "deliveries": [_shown(each, ctx) for each in page],
@@ -44,7 +44,7 @@ async def _page(ctx: AdminContext, params: Any, *, dead: bool) -> dict[str, Any]
     }
 
 
-async def _ask_tenant(ctx: AdminContext, question: Any) -> Any:
+async def ask_tenant(ctx: AdminContext, question: Any) -> Any:
     """The tenant itself, which is woken for it; suspended ones, too."""
     tenant, found = ctx.require_tenant(), OneShotMailbox()
     ctx.actors.supervisor.tell(FindTenant(tenant, found))

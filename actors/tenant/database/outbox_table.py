@@ -81,11 +81,17 @@ PAGE: Final = engine_sql(
     f"SELECT {SHOWN} FROM tenantry_outbox WHERE (state = 'dead') = ?1 AND id > ?2 "  # noqa: S608 - constants
     "AND (?3 IS NULL OR substr(operation, 1, length(?3) + 1) = ?3 || '.') ORDER BY id LIMIT ?4"
 )
+THESE_DEAD: Final = (
+    "WHERE state = 'dead' AND (?1 IS NULL OR id = ?1) "
+    "AND (?2 IS NULL OR substr(operation, 1, length(?2) + 1) = ?2 || '.')"
+)
+DEAD_ONES: Final = engine_sql(
+    f"SELECT id, revived FROM tenantry_outbox {THESE_DEAD} ORDER BY id"  # noqa: S608 - constants
+)
 RETRY: Final = engine_sql(
-    "UPDATE tenantry_outbox SET attempts = 0, tellings = 0, ordered = 0, next_at = ?1, "
+    "UPDATE tenantry_outbox SET attempts = 0, tellings = 0, ordered = 0, next_at = ?3, "  # noqa: S608 - constants
     "revived = revived + 1, state = CASE WHEN json_extract(CAST(outcome AS TEXT), '$.ok') "
-    "THEN 'answered' ELSE 'waiting' END WHERE state = 'dead' "
-    "AND (?2 IS NULL OR id = ?2) AND (?3 IS NULL OR substr(operation, 1, length(?3) + 1) = ?3 || '.')"
+    f"THEN 'answered' ELSE 'waiting' END {THESE_DEAD}"
 )
 """A delivery that succeeded, and failed only in its notification, is notified again and not sent again."""
 
@@ -229,7 +235,12 @@ class OutboxTable:
         found = self._execute(PAGE, (int(dead), after, connector, limit))
         return [OutboxRow(*row) for row in found]
 
+    def dead(self, id_: int | None, connector: str | None) -> list[tuple[int, int]]:
+        """Return the dead rows that `retry` would retry: their ids, and how often each was before."""
+        found: list[tuple[int, int]] = self._execute(DEAD_ONES, (id_, connector)).fetchall()
+        return found
+
     def retry(self, now: float, id_: int | None, connector: str | None) -> int:
         """Retry dead rows, one or all of a connector; return how many."""
-        found: int = self._execute(RETRY, (now, id_, connector)).rowcount
+        found: int = self._execute(RETRY, (id_, connector, now)).rowcount
         return found

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from actors.errors import Unavailable
+from actors.expectations import ShowDigest, digest_of, require_same
 from actors.host.clocks import rfc3339
 from actors.messages import ListDeliveries, Redeliver
 from actors.tenant.database.outbox_table import OutboxRow
@@ -24,7 +25,13 @@ def list_deliveries(unit_of_work: UnitOfWork, message: ListDeliveries) -> list[d
 
 
 def redeliver(unit_of_work: UnitOfWork, outbox: OutboxWriter, message: Redeliver) -> int:
-    """Retry dead deliveries; return how many. The flag is on disk before."""
+    """Retry dead deliveries; return how many. Aborted if they are not as expected.
+
+    The flag is on disk before.
+    """
+    if message.expected is not None:
+        about = ShowDigest(message.expected.action, message.expected.params, None)
+        require_same(message.expected, digest_of_dead(unit_of_work, about)["digest"])
     outbox.flag.set()
     table = unit_of_work.database.outbox
     try:
@@ -36,6 +43,13 @@ def redeliver(unit_of_work: UnitOfWork, outbox: OutboxWriter, message: Redeliver
             f"it could not be written ({error}); ask for connectors.dead what is there",
             retry_after_ms=1000,
         ) from error
+
+
+def digest_of_dead(unit_of_work: UnitOfWork, about: ShowDigest) -> dict[str, Any]:
+    """Return the digest of the dead deliveries that a retry is about, and how often each was retried."""
+    id_, connector = about.params.get("id"), about.params.get("connector")
+    found = unit_of_work.database.outbox.dead(id_, connector)
+    return {"digest": digest_of(about._replace(tenant_id=None), found)}
 
 
 def delivery_map(row: OutboxRow) -> dict[str, Any]:

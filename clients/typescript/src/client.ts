@@ -512,6 +512,7 @@ export interface RequestsWithdrawParams {
   request: string;
   /** Everyone who reads the request reads it. 1 to 500 characters, something to see in it. */
   why: string;
+  expected?: string;
 }
 
 /** Result of requests.withdraw. */

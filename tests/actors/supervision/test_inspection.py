@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from actors.admin.functions import actors as looking
-from actors.errors import FailedPrecondition, NotFound
+from actors.errors import Aborted, FailedPrecondition, NotFound
 from actors.runtime.actor import Ping, ask
 from actors.supervision.inspection import CountTurns
 from tests.actors.servers import INDEX
@@ -176,3 +176,21 @@ def test_what_the_answer_goes_through_is_not_restarted(server: Server, actor: st
 def test_only_tenants_leave(server: Server) -> None:
     with pytest.raises(FailedPrecondition, match="router is no tenant"):
         server.system.local.ask("actors.passivate", actor="router")
+
+
+@pytest.mark.parametrize("action", ["actors.restart", "actors.passivate"])
+def test_an_incarnation_that_was_not_shown_is_left_alone(server: Server, action: str) -> None:
+    """Another operator restarts it between the look and the change."""
+    write(server, "resident")
+    local = server.system.local
+    params = {"actor": "acme"} | ({"why": "it hangs"} if action == "actors.restart" else {})
+    shown = local.ask("changes.digest", action=action, params=params)["digest"]
+    restarts = rows(server)["tenant acme"]["restarts"]
+    local.ask("actors.restart", actor="acme", why="it hangs")
+    until(lambda: rows(server)["tenant acme"]["restarts"] == restarts + 1, "a restart")
+    with pytest.raises(Aborted, match=f"what {action} is about has changed"):
+        local.ask(action, **params, expected=shown)
+    assert rows(server)["tenant acme"]["restarts"] == restarts + 1
+    again = local.ask("changes.digest", action=action, params=params)["digest"]
+    assert local.ask(action, **params, expected=again)["actor"] == "tenant acme"
+    write(server, "it comes back")

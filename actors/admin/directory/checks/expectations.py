@@ -5,9 +5,7 @@ The Directory computes it anew in the transaction of the command, so that no cha
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -26,12 +24,9 @@ from actors.admin.directory.tables import (
     testers,
     tokens,
 )
-from actors.admin.expectation_messages import EXPECTED, Expected, ShowDigest
-from actors.errors import Aborted, InvalidArgument
+from actors.errors import InvalidArgument
+from actors.expectations import Expected, ShowDigest, digest_of, require_same
 from transport.message import Problem
-
-DIGITS: Final = 12
-"""Hexadecimal digits of a digest: people compare and type it."""
 
 VOLATILE: Final = frozenset({"last_used_at", "votes", "changed_at"})
 """Columns that change without anybody's decision about the row."""
@@ -101,6 +96,11 @@ def _request(_: str | None, params: Mapping[str, Any]) -> Select[Any]:
     return select(requests).where(requests.c.number == _number(params))
 
 
+def _own_request(tenant: str | None, params: Mapping[str, Any]) -> Select[Any]:
+    """Of another tenant's not even whether it has changed."""
+    return _request(tenant, params).where(requests.c.tenant_id == tenant)
+
+
 def _request_links(_: str | None, params: Mapping[str, Any]) -> Select[Any]:
     key = (request_links.c.kind, request_links.c.name, request_links.c.version)
     return select(request_links).where(request_links.c.number == _number(params)).order_by(*key)
@@ -133,53 +133,41 @@ SUBJECTS: Final[Mapping[str, tuple[Rows, ...]]] = MappingProxyType(
         **dict.fromkeys(
             ("requests.close", "requests.publish", "requests.unlink"), (_request, _request_links)
         ),
+        "requests.withdraw": (_own_request,),
     }
 )
-"""The rows that each action is about. The index offers the param `expected` for exactly these."""
+"""The rows that each action is about. The index offers the param `expected` for these and for ELSEWHERE."""
+
+ELSEWHERE: Final = frozenset({"actors.passivate", "actors.restart", "connectors.retry"})
+"""Actions that other actors carry out, and compare."""
 
 
 def show_digest(transaction: DirectoryTransaction, query: ShowDigest) -> Result:
     """Return the digest of what an action would change now. InvalidArgument for one that takes none."""
     if query.action not in SUBJECTS:
-        listed = ", ".join(sorted(SUBJECTS))
+        listed = ", ".join(sorted(SUBJECTS.keys() | ELSEWHERE))
         raise InvalidArgument(
             f"{query.action} takes no digest; these do: {listed}",
             details=(Problem("params.action", "takes no digest"),),
         )
-    return {"digest": _digest(transaction, query.action, query.tenant_id, query.params)}
+    return {"digest": _digest(transaction, query)}
 
 
 def require_as_expected(
     transaction: DirectoryTransaction, expected: Expected | None, tenant_id: str | None
 ) -> None:
-    """Return if what the command is about is as its caller was shown it, or no digest is given.
-
-    Raise Aborted, with the problem at `params.expected`, if it has changed.
-    """
-    if expected is None:
-        return
-    found = _digest(transaction, expected.action, tenant_id, expected.params)
-    if found != expected.digest:
-        raise Aborted(
-            f"what {expected.action} is about has changed: its digest was {expected.digest} and is "
-            f"{found} now, so nothing was done; look at it again, and send the new digest",
-            details=(Problem("params.expected", f"the digest is {found} now"),),
-        )
+    """Return if no digest is given, or what the command is about is as it was shown; else Aborted."""
+    if expected is not None:
+        about = ShowDigest(expected.action, expected.params, tenant_id)
+        require_same(expected, _digest(transaction, about))
 
 
-def _digest(
-    transaction: DirectoryTransaction,
-    action: str,
-    tenant_id: str | None,
-    params: Mapping[str, Any],
-) -> str:
-    given = {name: value for name, value in params.items() if name != EXPECTED}
+def _digest(transaction: DirectoryTransaction, about: ShowDigest) -> str:
     found = [
-        [_lasting(row._mapping) for row in transaction.all(rows(tenant_id, given))]
-        for rows in SUBJECTS[action]
+        [_lasting(row._mapping) for row in transaction.all(rows(about.tenant_id, about.params))]
+        for rows in SUBJECTS[about.action]
     ]
-    content = json.dumps([action, tenant_id, given, found], sort_keys=True, default=bytes.hex)
-    return sha256(content.encode(errors="surrogatepass")).hexdigest()[:DIGITS]
+    return digest_of(about, found)
 
 
 def _lasting(row: Mapping[Any, Any]) -> dict[str, Any]:

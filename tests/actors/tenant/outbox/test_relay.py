@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from actors.errors import (
+    Aborted,
     DeadlineExceeded,
     FailedPrecondition,
     NotSubscribed,
     ResourceExhausted,
     Unavailable,
 )
+from actors.expectations import Expected, ShowDigest
 from actors.messages import ListDeliveries, PassivationDeclined, Redeliver
 from actors.runtime.mailbox import Stopped
 from actors.tenant.actor import Tenant
@@ -395,6 +397,35 @@ def test_dead_letters_are_listed_and_sent_again(harness: OutboxHarness) -> None:
     harness.accept(message)
     assert harness.heard() == [(key, False), (key, True)]
     assert harness.states() == []
+
+
+@pytest.mark.parametrize("params", [{"connector": "post"}, {"id": 1}])
+def test_what_another_has_sent_again_or_was_given_up_since_is_not_sent_again(
+    harness: OutboxHarness, params: dict[str, Any]
+) -> None:
+    """The digest is that of the deliveries that were shown, and of how often each was sent again before."""
+
+    def give_up(number: int) -> None:
+        harness.sent(f"parcel {number}")
+        harness.refuse(harness.operate(), NotSubscribed("not yet"))
+
+    def shown() -> str:
+        return str(harness.ask(ShowDigest("connectors.retry", params, "a" * 32))["digest"])
+
+    def retry(digest: str) -> Redeliver:
+        expected = Expected("connectors.retry", {**params, "expected": digest}, digest)
+        return Redeliver(params.get("id"), params.get("connector"), expected)
+
+    give_up(1)
+    before = shown()
+    give_up(2)
+    assert (shown() == before) == ("id" in params)
+    harness.ask(Redeliver(1, None))
+    harness.refuse(harness.operate(), NotSubscribed("not yet"))
+    with pytest.raises(Aborted, match="has changed"):
+        harness.ask(retry(before))
+    assert harness.operates() == []
+    assert harness.ask(retry(shown())) == len(harness.operates())
 
 
 def test_what_was_done_and_could_not_be_told_is_told_again_and_not_done_again(
