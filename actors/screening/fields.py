@@ -75,7 +75,7 @@ class Finding(NamedTuple):
 class FieldScreen:
     """Screens the params of one action. Any thread may use it."""
 
-    __slots__ = ("_action", "_exceptions", "_flat", "_names", "_screener", "_source")
+    __slots__ = ("_action", "_exceptions", "_flat", "_screener", "_source", "names")
 
     def __init__(self, action: str, source: Mapping[str, Any], screening: Screening) -> None:
         self._action = action
@@ -83,9 +83,13 @@ class FieldScreen:
         self._screener = screening.screener or built_in_screener()
         self._exceptions = screening.of(action)
         self._flat = flat_fields(source)
-        self._names: dict[str, list[str]] = {}
+        by_kind: dict[str, list[str]] = {}
         for name, kind in self._flat or ():
-            self._names.setdefault(kind, []).append(name)
+            by_kind.setdefault(kind, []).append(name)
+        self.names = tuple(
+            ((self._screener, kind), tuple(names)) for kind, names in by_kind.items()
+        )
+        """What looks at texts of a kind, and the fields of that kind; none if objects hold others."""
 
     def check(self, params: Mapping[str, Any]) -> list[Finding]:
         """Return the fields that break a rule which is only watched; Rejected if one is to be blocked."""
@@ -115,9 +119,9 @@ class FieldScreen:
 
     def _is_flat_harmless(self, params: Mapping[str, Any]) -> bool:
         """As `_are_harmless`; nearly every message comes this way."""
-        for kind, names in self._names.items():
+        for (screener, kind), names in self.names:
             texts = [each for each in map(params.get, names) if each.__class__ is str]
-            if texts and not self._screener.is_harmless(kind, texts):
+            if texts and not screener.is_harmless(kind, texts):
                 return False
         return True
 

@@ -24,9 +24,16 @@ _WORDS = re.compile(r"n.*|f.*|sos|so.|son.*|s&s|s&n.*|1&1|1&n.*|1on.*|1c|Enknk")
 MOST_BYTES: Final = 4096
 """Bytes of a text that the library reads: it judges SQL by the first few words; patterns read it all."""
 
-_SUSPECT = re.compile(r"['\"`();#=<>*|&\\]|--|@@")
-"""libinjection finds nothing in a text without one of these that the patterns do not find."""
+_MARKS: Final = r"'\"`();#=<>*|&\\"
 
+SUSPECT: Final = rf"[{_MARKS}]|--|@@"
+"""A pattern: libinjection finds nothing in a text without one of these that the patterns do not find."""
+
+_SUSPECT = re.compile(rf"[{_MARKS}@-](?:(?<=[{_MARKS}])|(?<=-)(?=-)|(?<=@)(?=@))")
+"""The same, as Python's patterns look it up quickly: by its first character."""
+
+_MARK: Final = b"&"
+_AS_MARKS: Final = bytes.maketrans(b"'\"`();#=<>*|\\", _MARK * 13)
 
 _Fingerprint = ctypes.c_char * 8
 
@@ -62,6 +69,17 @@ class Libinjection:
         content = content[:MOST_BYTES]
         is_script = b"<" in content and bool(self._script(content, len(content)))
         return Findings(self._is_sql(content), is_script)
+
+    def is_in_a_line(self, content: bytes) -> bool:
+        """Return whether it finds something in one of these lines, in UTF-8, looked at one by one."""
+        marked = content.replace(b"--", b"&&").replace(b"@@", b"&&").translate(_AS_MARKS)
+        at = marked.find(_MARK)
+        while at >= 0:
+            start, end = content.rfind(b"\n", 0, at) + 1, content.find(b"\n", at)
+            if any(self.find(content[start:end] if end >= 0 else content[start:])):
+                return True
+            at = marked.find(_MARK, end) if end >= 0 else -1
+        return False
 
     def _is_sql(self, content: bytes) -> bool:
         fingerprint = _Fingerprint()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Final, NamedTuple
@@ -12,9 +11,9 @@ import re2
 import structlog
 
 from actors.errors import IndexProblem, SettingsError
-from actors.screening.libinjection import Findings, Libinjection, load
+from actors.screening.libinjection import SUSPECT, Findings, Libinjection, load
 from actors.screening.rules import KINDS, ScreeningRule, built_in_rules, options
-from actors.screening.variants import is_disguised, variants_of
+from actors.screening.variants import BEYOND_ASCII, DISGUISES, HIDDEN, variants_of
 
 log = structlog.get_logger()
 
@@ -38,27 +37,22 @@ _FOREIGN: Final = {
 """What a field of each kind cannot hold."""
 
 
-_LETTERS: Final = (string.ascii_letters + string.digits + "@.,:!?+-_/").encode() + bytes(
-    range(0x80, 0x100)
-)
-
-_PLAIN: Final = {
-    "token": _LETTERS,
-    "line": _LETTERS + b" ",
-    "text": _LETTERS + b" ",
-}
-"""Bytes of texts of each kind that are plain, unless two of the same mark stand together."""
-
 _ANCHORED: Final = re.compile(r"\\[AzQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
 """In a pattern that looks for the ends of a text, and would take several texts for one."""
 
 
+_HIDDEN: Final = re2.Set.SearchSet()
+_HIDDEN.Add(HIDDEN)
+_HIDDEN.Compile()
+
+
 class _Set(NamedTuple):
     patterns: re2.Set
-    by_line: re2.Set | None
-    """The same, with `^` and `$` at each line: it matches texts in lines if it matches one of them.
+    together: re2.Set | None
+    """The same for texts of one line, each in a line of its own: no match crosses a line break.
 
-    None if one of the patterns cannot be read so.
+    After the rules come a pattern of what makes a text one to look at by itself, then BEYOND_ASCII, and then
+    SUSPECT if there is a library. None if one of the rules cannot be read so.
     """
     rules: tuple[ScreeningRule, ...]
 
@@ -82,7 +76,9 @@ class Screener:
         """IndexProblem if the patterns together need more memory than a set has."""
         rules = tuple(rules)
         self._library = library
-        self._sets = {kind: _compiled(kind, rules) for kind in KINDS}
+        self._sets = {
+            kind: _compiled(kind, rules, has_library=library is not None) for kind in KINDS
+        }
         self.engines = (f"re2, {len(rules)} rules", about)
         """The engines in words."""
 
@@ -92,37 +88,25 @@ class Screener:
         return ["re2"] if self._library is None else ["re2", "libinjection"]
 
     def is_harmless(self, kind: str, texts: Sequence[str]) -> bool:
-        """Return True if none of these texts of a kind breaks a rule: by one look at all, or one at each.
+        """Return True if none of these texts of a kind breaks a rule, by one look at all of them.
 
-        False is no verdict.
+        False is no verdict: each must be looked at by itself.
         """
-        patterns, by_line, _ = self._sets[kind]
-        together = "\n".join(texts)
-        content = together.encode("utf-8", "surrogatepass")
-        if by_line is None or (not content.isascii() and is_disguised(together)):
+        _, together, rules = self._sets[kind]
+        joined = "\n".join(texts)
+        if together is None or joined.count("\n") != len(texts) - 1:
             return False
-        if not _is_plain(kind, content, len(texts) - 1) and (
-            is_disguised(together) or not self._is_unsuspected(kind, texts)
-        ):
+        try:
+            content = joined.encode()
+        except UnicodeEncodeError:  # a lone surrogate
             return False
-        if by_line.Match(content) is None:
+        found = together.Match(content)
+        if found is None:
             return True
-        # A line break between two texts may be part of what matches: `to` in a new line begins a header, and
-        # Tony's address. Each text has no variant but itself, and nothing of it is left to other engines.
-        return not any(patterns.Match(each.encode("utf-8", "surrogatepass")) for each in texts)
-
-    def _is_unsuspected(self, kind: str, texts: Sequence[str]) -> bool:
-        """Return whether a field of the kind may hold each character, and the library finds nothing."""
-        foreign, library = _FOREIGN[kind], self._library
-        if foreign.search("".join(texts)) is not None:
+        at, library = len(rules), self._library  # the number of the first pattern that is no rule's
+        if min(found) <= at or (at + 1 in found and _HIDDEN.Match(content)):
             return False
-        if library is None:
-            return True
-        return not any(
-            _by_library(library.find(text.encode("utf-8", "surrogatepass")))
-            for text in texts
-            if library.suspects(text)
-        )
+        return at + 2 not in found or library is None or not library.is_in_a_line(content)
 
     def find(self, text: str, kind: str) -> list[ScreeningRule]:
         """Return the rules that a text breaks in a field of a kind."""
@@ -139,36 +123,32 @@ class Screener:
         return found if len(found) < 2 else list(dict.fromkeys(found))
 
 
-def _is_plain(kind: str, content: bytes, breaks: int) -> bool:
-    """Return whether texts joined by so many line breaks have only what needs no look but at the patterns.
-
-    In ASCII such texts have no other variants. Their kind can hold each character, and libinjection would not
-    look at them.
-    """
-    if content.translate(None, _PLAIN[kind]) != b"\n" * breaks:
-        return False
-    return b"--" not in content and b"@@" not in content
-
-
 def _by_library(findings: Findings) -> list[ScreeningRule]:
     engines = ((findings.sql, SQL_ENGINE), (findings.script, SCRIPT_ENGINE))
     return [rule for is_found, rule in engines if is_found]
 
 
-def _compiled(kind: str, rules: tuple[ScreeningRule, ...]) -> _Set:
+def _compiled(kind: str, rules: tuple[ScreeningRule, ...], *, has_library: bool) -> _Set:
     chosen = (*(rule for rule in rules if kind in rule.kinds), SENTINEL)
-    is_by_line = not any(_ANCHORED.search(rule.pattern) for rule in chosen)
-    by_line = _set_of(chosen, kind, "(?m)") if is_by_line else None
-    return _Set(_set_of(chosen, kind, ""), by_line, chosen)
+    patterns = [rule.pattern for rule in chosen]
+    together = None
+    if not any(_ANCHORED.search(each) for each in patterns):
+        apart = f"(?-i:{_FOREIGN[kind].pattern}|{DISGUISES})"
+        lines = [f"(?m){each}" for each in patterns]
+        special = (apart, BEYOND_ASCII, SUSPECT) if has_library else (apart, BEYOND_ASCII)
+        together = _set_of([*lines, *special], kind, by_line=True)
+    return _Set(_set_of(patterns, kind), together, chosen)
 
 
-def _set_of(rules: tuple[ScreeningRule, ...], kind: str, flags: str) -> re2.Set:
-    patterns = re2.Set.SearchSet(options())
-    for rule in rules:
-        patterns.Add(flags + rule.pattern)
+def _set_of(patterns: Sequence[str], kind: str, *, by_line: bool = False) -> re2.Set:
+    read_as = options()
+    read_as.never_nl = by_line
+    made = re2.Set.SearchSet(read_as)
+    numbers = {pattern: made.Add(pattern) for pattern in patterns}
+    sentinel = f"(?m){SENTINEL.pattern}" if by_line else SENTINEL.pattern
     try:
-        patterns.Compile()
-        is_whole = rules.index(SENTINEL) in (patterns.Match(SELF_TEST.encode()) or ())
+        made.Compile()
+        is_whole = numbers[sentinel] in (made.Match(SELF_TEST.encode()) or ())
     except re2.error:
         is_whole = False
     if not is_whole:
@@ -176,7 +156,7 @@ def _set_of(rules: tuple[ScreeningRule, ...], kind: str, flags: str) -> re2.Set:
             f"the screening rules for fields of kind {kind} need more memory than a set of patterns has, and "
             "would find nothing: shorten the bounded repeats of the index's own rules"
         )
-    return patterns
+    return made
 
 
 def prepare_screening(*, required: bool) -> None:

@@ -58,13 +58,23 @@ _PLAIN: Final = _plain_characters()
 _PLAIN_BY_CODE: Final = {ord(each): plain for each, plain in _PLAIN.items()}
 
 
-def _any_of(first: str, last: str) -> re.Pattern[str]:
-    """Return a pattern that finds the characters of a part of Unicode that have a plain one."""
+_CODE: Final = r"\U%08x"
+
+
+def _ranges(first: str, last: str, code: str) -> str:
+    """Return the characters of a part of Unicode that have a plain one, for a class of a pattern.
+
+    `code` is how the pattern states the code of a character.
+    """
     codes = sorted(ord(each) for each in _PLAIN if first <= each <= last)
     starts = [each for each in codes if each - 1 not in _PLAIN_BY_CODE]
     ends = [each for each in codes if each + 1 not in _PLAIN_BY_CODE]
-    ranges = (f"\\U{start:08x}-\\U{end:08x}" for start, end in zip(starts, ends, strict=True))
-    return re.compile(f"[{''.join(ranges)}]")
+    return "".join(f"{code % start}-{code % end}" for start, end in zip(starts, ends, strict=True))
+
+
+def _any_of(first: str, last: str) -> re.Pattern[str]:
+    """Return a pattern that finds the characters of a part of Unicode that have a plain one."""
+    return re.compile(f"[{_ranges(first, last, _CODE)}]")
 
 
 _HIDDEN_IN_ASCII = _any_of("\x00", "\x7f")
@@ -73,6 +83,15 @@ _HIDDEN_ABOVE = _any_of("\U00010000", chr(sys.maxunicode))
 """Apart, since Python's patterns look up a character quickly as long as all are of plane 0."""
 
 _ABOVE = re.compile("[\U00010000-\U0010ffff]")
+
+DISGUISES: Final = r"%|/\*|&(?:#[0-9]|#[xX][0-9a-fA-F]|[A-Za-z][A-Za-z0-9])"
+"""A pattern, with regard to case, of what `is_disguised` finds in ASCII besides control characters."""
+
+BEYOND_ASCII: Final = r"[^\x00-\x7f]"
+"""A pattern of characters of which some, HIDDEN, have a plain one."""
+
+HIDDEN: Final = "[" + _ranges("\x80", chr(sys.maxunicode), r"\x{%x}") + "]"
+"""A pattern of RE2."""
 
 
 class Variants(NamedTuple):

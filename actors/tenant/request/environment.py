@@ -6,16 +6,18 @@ That is the routing table, and the tenant's profile: config, limits, subscriptio
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from actors.index.entries import Operation
-from actors.messages import Principal, TenantRecord
+from actors.messages import Principal, TenantRecord, TenantRequest
 from actors.profiles import DEFAULT_PROFILE, Config, Profile, Profiles
 from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.rate_limit import CpuBudget, cpu_budget
+from actors.screening.turn import SMALL_BYTES, Asked
 from actors.tenant.database.constants import allowed_sql
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.request.connector_calls import require_subscribed
@@ -79,6 +81,19 @@ class TenantEnvironment:
         if detector is None or not (detector.is_tripped or detector.by_tenant):
             return route
         return select_healthy(route, self.record.id)
+
+    def to_screen(self, mail: Sequence[Any]) -> list[Asked]:
+        """Return the params of the small requests in a turn's mail, each with what screens it."""
+        routes = self.table.routes
+        return [
+            (route.screen, each.request.params)
+            for each in mail
+            if type(each) is TenantRequest
+            and each.size <= SMALL_BYTES
+            and (route := routes.get(each.request.action)) is not None
+            and route.screen is not None
+            and route.screen.names
+        ]
 
     def require_subscribed(self, operation: Operation) -> None:
         """Raise NotSubscribed if the tenant may not use this operation now."""

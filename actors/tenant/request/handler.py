@@ -18,6 +18,7 @@ from actors.errors import DeadlineExceeded, Unavailable, Unimplemented
 from actors.messages import DeadLetter, TenantRequest
 from actors.routing.route import Route, require
 from actors.runtime.mailbox import Mailbox, PoisonMessage
+from actors.screening.turn import TurnScreening
 from actors.tenant.request.environment import TenantEnvironment
 from actors.tenant.request.failures import FailureReporter
 from actors.tenant.request.first_runs import FirstRuns
@@ -51,6 +52,7 @@ class RequestHandler:
         self.failures = FailureReporter(environment, self.calls)
         self.stored = StoredReplies(environment, suspended_calls)
         self.replies = ReplyWriter(environment, self.failures, self.stored)
+        self.screening = TurnScreening(environment.to_screen)
         self._mailbox = mailbox
         self.uses_savepoints = True
         """Whether a savepoint is begun before each function."""
@@ -88,7 +90,7 @@ class RequestHandler:
         running_calls = environment.snapshot.running_calls
         if running_calls.deadly and running_calls.is_deadly(environment.record.id, work):
             return self._set_aside(DeadLetter(work, ENDED_PROCESS), began)
-        params, watched = route.read(work.request.params)
+        params, watched = route.read(work.request.params, self.screening)
         if watched:
             self.failures.log_watched(work, watched)
         if route.function is None:

@@ -128,6 +128,7 @@ class Turn:
         unit_of_work = self._unit_of_work
         unit_of_work.begin(savepoints=self._is_careful)
         unit_of_work.handler.stored.begin(self._mail, at_once=not self._is_careful)
+        unit_of_work.handler.screening.begin(self._mail)
         try:
             pending = self._serve_each()
             if pending is not None:

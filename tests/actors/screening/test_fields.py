@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -15,10 +13,7 @@ from actors.screening.fields import FieldException, FieldScreen, Screening, fiel
 from actors.screening.libinjection import load
 from actors.screening.rules import KINDS, ScreeningRule, built_in_rules
 from actors.screening.screener import Screener
-
-DISGUISED: Final = ("&ltscript&gt", "＜script＞alert", "%3Cscript%3E", "1 having 1 --")
-
-CORPORA: Final = Path(__file__).with_name("corpora")
+from tests.actors.screening.texts import mixed_texts
 
 ATTACK = "1' OR '1'='1"
 
@@ -182,28 +177,6 @@ def test_texts_looked_at_together_get_the_verdict_of_each_by_itself(
         params = {"a": "Ada", "b": text, "c": "07-1 @ home"}
         alone = [((name,), rule) for name in params for rule in screener.find(params[name], kind)]
         assert screen.find(params) == alone
-
-
-def mixed_texts() -> list[str]:
-    """Attacks among texts of people, some of each set, and what a fast look might take for plain."""
-    samples = [
-        json.loads(line)
-        for path in sorted(CORPORA.glob("*.jsonl"))
-        for line in path.read_text(encoding="utf-8").split("\n")[:16]
-        if line
-    ]
-    return [
-        "",
-        "-",
-        "--",
-        "@@version",
-        "North & Sons",
-        "Café",
-        "1 \u200b",
-        "\ud800",
-        *DISGUISED,
-        *samples,
-    ]
 
 
 def test_params_without_text_have_no_screen() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import pytest
 
 from actors.index.parser import read_index
 from actors.routing.table import RoutingTable
+from actors.screening.fields import FieldScreen
 from actors.screening.screener import Screener
+from actors.screening.turn import MOST_TOGETHER
 from actors.tenant.database.statements import FallbackPath
 from tests.actors.tenant.turn_harness import TurnHarness
 from transport import codec
@@ -25,9 +27,10 @@ LONG_WAYS = (
     (FallbackPath, "rows"),
     (FallbackPath, "count"),
     (Screener, "find"),
+    (FieldScreen, "check"),
     (codec, "_checked"),
 )
-"""SQLAlchemy's own path, a text screened by itself, and a reply walked value by value."""
+"""SQLAlchemy's own path, a text and a message screened by itself, and a reply walked value by value."""
 
 ODD = (207, 256)
 """Ids of contacts with a byte that might be a NUL, or begin an integer of 64 bits: walked."""
@@ -36,7 +39,9 @@ Taken = Counter[str]
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[TurnHarness]:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TurnHarness]:
+    """The desk's tenant, which serves in one turn all that it is given."""
+    monkeypatch.setattr("actors.tenant.actor.TURN_SECONDS", 60.0)
     made = TurnHarness(tmp_path, DESK)
     yield made
     made.close()
@@ -92,3 +97,31 @@ def test_fields_that_look_like_a_header_only_side_by_side_take_the_short_way(
     )
     assert reply.error is not None
     assert reply.error.code == "rejected"
+
+
+def test_the_texts_of_as_many_messages_as_are_looked_at_together_are_looked_at_once(
+    desk: TurnHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    original = Screener.is_harmless
+
+    def counted(self: Screener, kind: str, texts: Sequence[str]) -> bool:
+        looked.append(len(texts))
+        return original(self, kind, texts)
+
+    monkeypatch.setattr(Screener, "is_harmless", counted)
+    added = [
+        desk.request("contacts.add", name=name, email="a@example.com")
+        for name in NAMES
+        for _ in range(MOST_TOGETHER // 2)
+    ]
+    assert all(reply.ok for reply in desk.turn(*added))
+    assert looked == [2 * MOST_TOGETHER] * 2
+
+
+def test_of_a_turn_only_the_attack_is_rejected(desk: TurnHarness) -> None:
+    names = ["Ada", "1' or '1'='1", "Grace", "Edsger"]
+    replies = desk.turn(*(desk.request("contacts.add", name=name) for name in names))
+    assert [reply.ok for reply in replies] == [True, False, True, True]
+    assert replies[1].error is not None
+    assert replies[1].error.code == "rejected"
