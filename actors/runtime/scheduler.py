@@ -10,10 +10,10 @@ The ComputeToken is the right to run Python, which one thread has at a time. Thr
 Python at once fight for the GIL at every call into SQLite and ZeroMQ; on an idle machine with two processors
 that doubled the cost of a message (docs/decisions/0004-turns-and-threads.md). So a thread acquires the token
 before it computes, and releases it before it waits for mail or for a disk. From a thread that holds the token
-for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up. After a
-heavy message, and while the router refuses many, a thread that has had it for OFFER_AFTER offers it to those
-that wait: a turn of many heavy messages delays others by about one of them. It is handed on by a queue, as a
-message is.
+for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up; where
+turns follow each other it is handed on between two of them, before that. After a heavy message, and while the
+router refuses many, a thread that has had it for OFFER_AFTER offers it to those that wait: a turn of many
+heavy messages delays others by about one of them. It is handed on by a queue, as a message is.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ STEAL_AFTER = 0.01
 
 OFFER_AFTER = 0.002
 """Seconds for which a thread computes before it offers the token to others that wait."""
+
+HAND_ON_AFTER = 0.005
+"""Seconds for which a thread computes, turn after turn, before it hands the token on to others that wait."""
 
 Hold = deque[None]
 """One thread's hold of the token: has one element while it is valid. Popping that element ends it."""
@@ -87,6 +90,17 @@ class ComputeToken:
         A thread from which the token was stolen waits for it, too.
         """
         if self._is_due() or not self._held():
+            self.release()
+            self._acquire(self._going_on)
+
+    def offer_between_turns(self) -> None:
+        """Let all others that wait compute first if this thread has computed for HAND_ON_AFTER seconds.
+
+        A thread whose turns are short would otherwise have the token stolen in the middle of one.
+        """
+        if not self._held() or (
+            self._is_wanted() and time.monotonic() - self._since > HAND_ON_AFTER
+        ):
             self.release()
             self._acquire(self._going_on)
 
@@ -172,7 +186,12 @@ IDLE_AFTER = 5.0
 
 
 class Dispatcher:
-    """Runs scheduled mailboxes on `threads` threads, and on up to `max_threads` while some are blocked."""
+    """Runs scheduled mailboxes on `threads` threads, and on up to `max_threads` while some are blocked.
+
+    One thread runs mailbox after mailbox, and one more stands by: it waits for the compute token, and goes on
+    as soon as the first commits, or if a function blocks it. Others sleep, since each thread that is woken
+    costs two hand-overs and has other data in its processor's caches.
+    """
 
     def __init__(
         self,
@@ -186,7 +205,10 @@ class Dispatcher:
         self._size = threads
         self._token = token or ComputeToken()
         self._max_threads = max_threads or threads
-        self._ready: SimpleQueue[Mailbox | None] = SimpleQueue()
+        self._ready: deque[Mailbox] = deque()
+        self._calls: SimpleQueue[bool] = SimpleQueue()
+        """To threads that sleep: True to stand by, False to run what is ready and end."""
+        self._standby: deque[None] = deque([None])  # empty while a thread is called, or stands by
         self._workers: dict[
             threading.Thread, float
         ] = {}  # thread → monotonic start of its turn; 0.0 idle
@@ -197,7 +219,8 @@ class Dispatcher:
 
     def schedule(self, mailbox: Mailbox) -> None:
         """Queue a mailbox for a turn. The caller holds its token, which goes with it."""
-        self._ready.put(mailbox)
+        self._ready.append(mailbox)
+        self._call()
 
     @property
     def threads(self) -> int:
@@ -209,7 +232,7 @@ class Dispatcher:
 
         Called often, by one thread only.
         """
-        if self._ready.empty() or len(self._workers) >= self._max_threads:
+        if not self._ready or len(self._workers) >= self._max_threads:
             return False
         before = time.monotonic() - STALLED_AFTER
         if any(not began or began > before for began in list(self._workers.values())):
@@ -219,13 +242,14 @@ class Dispatcher:
         except RuntimeError:  # no more threads or memory: the existing ones run on
             return False
         self._extra.append(None)
+        self._call()
         return True
 
     def stop(self, timeout: float = 5.0) -> bool:
         """End every thread after its turn; return False if one is still blocked after `timeout` seconds."""
         workers = list(self._workers)
         for _ in workers:
-            self._ready.put(None)
+            self._calls.put(False)
         deadline = time.monotonic() + timeout
         for worker in workers:
             if worker is not threading.current_thread():
@@ -243,26 +267,52 @@ class Dispatcher:
             del self._workers[worker]  # it would count as idle for ever
             raise
 
+    def _call(self) -> None:
+        """Have a thread stand by if none does. Mail that is ready is served by it, or before it."""
+        if self._standby:
+            with suppress(IndexError):
+                self._standby.pop()
+                self._calls.put(True)
+
     def _work(self) -> None:
         me = threading.current_thread()
-        while (mailbox := self._next()) is not None:
+        goes_on = True
+        while goes_on:
+            call = self._next_call()
+            if call is None:
+                break
             self._token.acquire()
+            if call:
+                self._standby.append(None)
+            goes_on = self._run_ready(me) and call
+            self._token.release()
+        del self._workers[me]
+
+    def _run_ready(self, me: threading.Thread) -> bool:
+        """Run what is ready; return False if this thread is no longer needed."""
+        ready = self._ready
+        while ready:
+            try:
+                mailbox = ready.popleft()
+            except IndexError:
+                break
+            if ready and len(self._workers) > 1:
+                self._call()
             self._workers[me] = time.monotonic()
             mailbox.run()
             self._workers[me] = 0.0
             if self._extra and self._is_oversized() and self._claim_exit():
-                break
-        self._token.release()
-        del self._workers[me]
+                self._call()
+                return False
+            if ready:
+                self._token.offer_between_turns()
+        return True
 
-    def _next(self) -> Mailbox | None:
-        """The next mailbox to run. The token is kept between two, and released while none is there."""
-        with suppress(Empty):
-            return self._ready.get_nowait()
-        self._token.release()
+    def _next_call(self) -> bool | None:
+        """Wait to be called; None if this thread is no longer needed."""
         while True:
             try:
-                return self._ready.get(timeout=IDLE_AFTER)
+                return self._calls.get(timeout=IDLE_AFTER)
             except Empty:
                 if self._claim_exit():
                     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from queue import SimpleQueue
@@ -145,8 +146,7 @@ def test_no_relief_while_a_thread_is_idle(monkeypatch: pytest.MonkeyPatch) -> No
     run_and_wait(dispatcher)
     while any(dispatcher._workers.values()):
         pass  # the turn is over, and its thread about to say so
-    on_its_way = SimpleQueue[Mailbox | None]()
-    on_its_way.put(None)
+    on_its_way = deque([Mailbox("on its way", dispatcher.schedule)])
 
     with monkeypatch.context() as this_moment:
         this_moment.setattr(dispatcher, "_ready", on_its_way)
