@@ -192,6 +192,8 @@ def link_of(name: str, value: Any) -> str:
 
 
 def _cell(name: str, value: Any, text: str) -> Cell:
+    if isinstance(value, bool):
+        text = shown(value)
     found = TIME.fullmatch(text)
     if found is not None:
         text = f"{found[1]} {found[2]}"

@@ -121,7 +121,10 @@ def actors(result: Result) -> Sequence[TableRow]:
     """Return the actors, those with the longest mailbox first."""
     parts = ("actor", "state", "mailbox", "turns", "restarts", "age_seconds")
     found = sorted(result["actors"], key=lambda each: (-each["mailbox"], -each["turns"]))
-    return [TableRow(each["actor"], [each[part] for part in parts]) for each in found]
+    return [
+        TableRow(each["actor"], ["–" if each[part] is None else each[part] for part in parts])
+        for each in found
+    ]
 
 
 def one(title: str, action: str, param: str) -> Callable[[str], View]:

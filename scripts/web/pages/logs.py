@@ -57,7 +57,7 @@ LOGS: Final[Mapping[str, Log]] = {
     "log": Log(
         "Log",
         "logs.tenant",
-        ("at", "action", "version", "outcome", "message", "handled_ms", "trace_id"),
+        ("at", "action", "outcome", "version", "message", "handled_ms", "trace_id"),
         True,
     ),
 }

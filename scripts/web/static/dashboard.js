@@ -2,7 +2,7 @@
 "use strict";
 
 const SHOWN = 300; // points of a chart: ten minutes
-const LEAST = 60; // seconds of a chart, also before there are so many
+const LEAST = 60; // seconds that a chart begins with, without values
 
 const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
@@ -10,7 +10,8 @@ class Chart {
   constructor(place, names) {
     this.place = place;
     this.names = names;
-    this.data = [[], ...names.map(() => [])];
+    const now = Date.now() / 1000;
+    this.data = [[now - LEAST, now], ...names.map(() => [null, null])];
     this.draw();
     new ResizeObserver(() => this.plot.setSize(this.size())).observe(place);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -45,8 +46,7 @@ class Chart {
     const axis = { stroke: style("--ink"), grid: { stroke: style("--line") }, ticks: { stroke: style("--line") } };
     const colours = [style("--first"), style("--second")];
     const series = this.names.map((label, at) => ({ label, stroke: colours[at], width: 2, spanGaps: false, points: { show: false } }));
-    const minute = (plot, low, high) => { const end = high ?? Date.now() / 1000; return [Math.min(low ?? end, end - LEAST), end]; };
-    const scales = { x: { range: minute }, y: { range: (plot, low, high) => [0, Math.max(1, high || 0) * 1.1] } };
+    const scales = { y: { range: (plot, low, high) => [0, Math.max(1, high || 0) * 1.1] } };
     const clock = (plot, ticks) => ticks.map((at) => new Date(at * 1000).toISOString().slice(11, 19));
     const options = { ...this.size(), series: [{}, ...series], axes: [{ ...axis, values: clock, space: 80 }, axis], scales, legend: { live: false } };
     this.plot = new uPlot(options, this.data, this.place);

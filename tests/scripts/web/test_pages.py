@@ -157,9 +157,10 @@ def test_releases_lead_to_what_they_moved_and_for_whom(admin: Person, release: s
         assert f'href="{link}"' in page
     assert "too <slow>" in text_of(page)
     assert "too <slow>" not in page
-    assert "shop-8 is being deployed since 2026-11-02T12:00:00+00:00; the latest step is moved" in (
+    assert "shop-8 is being deployed since 2026-11-02 12:00:00 UTC ; the latest step is moved" in (
         " ".join(text_of(page).split())
     )
+    assert "2026-11-01 11:00:00 UTC" in text_of(page)
     page = admin.page("/releases/shop-7")
     for word in ("0001_orders.py", "params.sku is required now", "0123abcd", "# shop-7"):
         assert word in text_of(page)
@@ -197,6 +198,12 @@ def test_a_log_that_is_followed_shows_what_comes(owner: Person, member: Client) 
         assert any(line == "event: looked" for line in lines)
         member.call("contacts.find", {"text": "followed"})
         assert any("contacts.find" in line for line in lines)
+
+
+def test_what_is_true_is_a_yes(admin: Person) -> None:
+    page = text_of(admin.page("/actors?actor=directory"))
+    assert re.search(r"\b(true|false)\b", page) is None
+    assert re.search(r"is leaving (yes|no)", text_of(admin.page("/actors?actor=acme")))
 
 
 def test_the_overview_says_how_much_disk_is_free_and_how_many_breakers_are_open(

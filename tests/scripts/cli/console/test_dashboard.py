@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import DataTable, Static
 
 from scripts.cli.console.connection import ConsoleConnection
-from scripts.cli.console.dashboard import DashboardScreen, figures, lines
+from scripts.cli.console.dashboard import DashboardScreen, actors, figures, lines
 from scripts.cli.target import ServerTarget
 from tests.scripts.cli.console.conftest import Served
 from tests.scripts.cli.console.screen import Screen
@@ -155,6 +155,12 @@ def test_a_figure_that_is_missing_is_a_question_mark() -> None:
         "0.50",
         "12.2",
     )
+
+
+def test_an_actor_that_is_not_resident_has_no_age() -> None:
+    row = {"actor": "tenant acme", "state": "not resident", "mailbox": 0, "turns": 0, "restarts": 0}
+    (shown,) = actors({"actors": [{**row, "age_seconds": None}]})
+    assert shown.cells[-1] == "–"
 
 
 def test_control_characters_of_a_log_line_are_shown_and_not_sent() -> None:
