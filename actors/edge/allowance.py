@@ -8,6 +8,7 @@ up its time is turned away after a look at the bytes of the message, before the 
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 from actors.errors import ResourceExhausted
@@ -42,12 +43,24 @@ class Allowance:
         self._connections = RateLimiters(rates.connection)
         self._refused = RateLimiters(rates.refused_ms / 1000, least=0.0)
         self._refusals_left = MAX_REFUSALS
+        self._computed = 0.0
+        """time.thread_time() at the beginning of the turn, or after the last message that was charged."""
         self.wary_until = float("-inf")
         """Until this time some payer owes time, so a message's payer is found before it is parsed."""
 
     def begin_turn(self) -> None:
-        """Allow unauthenticated senders MAX_REFUSALS again."""
+        """Allow unauthenticated senders MAX_REFUSALS again, and measure processor time from now on."""
         self._refusals_left = MAX_REFUSALS
+        self._computed = time.thread_time()
+
+    def took(self, by_clock: float) -> float:
+        """Return the seconds of processor time of a message that took so many by the clock.
+
+        Asking takes a microsecond, so messages that are passed on are not measured: the time is that since
+        the beginning of the turn or the last call, and no longer than by the clock.
+        """
+        before, self._computed = self._computed, time.thread_time()
+        return min(by_clock, self._computed - before)
 
     def count(self, connection: bytes, token: str, now: float) -> None:
         """Count one request of a connection and of a token (by its id).

@@ -147,7 +147,8 @@ class Router(Channel):
     def _frame(self, frame: Frame) -> None:
         """Read a message, unless its payer owes time.
 
-        Charged are refusals, requests of unauthenticated callers, and system actions.
+        Charged are refusals, requests of unauthenticated callers, and system actions: the processor time that
+        they took, since on a busy machine most of the time is other threads' and processes'.
         """
         began, body = time.monotonic(), frame.parts[-1]
         is_wary = began < self._allowance.wary_until or len(body) > HEAVY_BYTES
@@ -160,7 +161,7 @@ class Router(Channel):
             self._hurried_until = now + HURRY_SECONDS
             self._ends = min(self._ends, now + REFUSING_SECONDS)
             payer = self._payers.find(body) if payer is None else payer
-            self._allowance.charge(payer, now - began, now)
+            self._allowance.charge(payer, self._allowance.took(now - began), now)
 
     def _turned_away(self, frame: Frame, payer: str, now: float) -> bool:
         """Return False if a message may be read; refuse it unread and return True if not."""

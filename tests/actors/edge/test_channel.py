@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import zmq
 
-from actors.edge.channel import Channel, ChannelInputs, ChannelMailbox, Draining, FlushUses
+from actors.edge.channel import (
+    TURN_SECONDS,
+    Channel,
+    ChannelInputs,
+    ChannelMailbox,
+    Draining,
+    FlushUses,
+)
 from actors.errors import NotFound, Unauthenticated
 from actors.host.clocks import MonotonicWallClock
 from actors.intent.suspicions import Slowdowns
@@ -220,7 +231,8 @@ def test_a_turn_that_takes_long_ends_and_the_rest_of_its_messages_is_handled_in_
     place: Place, raw_client: RawClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here after each message; those of one connection stay in their order."""
-    monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", -1.0)
+    look = partial(next, count(time.monotonic(), 2 * TURN_SECONDS))
+    monkeypatch.setattr("actors.edge.channel.time", SimpleNamespace(monotonic=look))
     before, ids = place.mailbox.turns, [f"n-{n}" for n in range(50)]
     for id in ids:
         raw_client.send(packed({"id": id, "action": "not.here", "token": "ann"}, "msgpack"))

@@ -17,7 +17,7 @@ from actors.log.lines import RequestLogClient
 from actors.log.messages import Line
 from actors.messages import SUSPENDED, DirectoryChanged, FindTenant, TenantAddress, TenantRecord
 from tests.actors.mailbox_harness import Watch
-from tests.actors.router_harness import ACME, GLOBEX, Reception, token
+from tests.actors.router_harness import ACME, GLOBEX, Reception, slow_clock, token
 from tests.actors.tenant_messages import work
 from tests.raw_client import Map, RawClient
 from transport.message import PERMISSION_DENIED, Refusal
@@ -160,8 +160,7 @@ def test_what_finds_no_room_behind_what_waited_is_told(
 
 def test_a_batch_is_told_once_for_each_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the order in which callers come."""
-    monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", 60.0)
-    monkeypatch.setattr("actors.edge.router.REFUSING_SECONDS", 60.0)
+    slow_clock(monkeypatch)
     reception = Reception(started=False)
     reception.knows(token("ann"), token("gus", tenant="globex"))
     mail = deque(

@@ -11,7 +11,7 @@ import pytest
 
 from actors.edge.allowance import MAX_REFUSALS
 from actors.settings import UNLIMITED, Rates
-from tests.actors.router_harness import ACME, GLOBEX, Reception, token
+from tests.actors.router_harness import ACME, GLOBEX, Reception, slow_clock, token
 from tests.raw_client import Encoding, Map, RawClient
 from transport.frames import HEAVY_BYTES
 
@@ -170,8 +170,7 @@ def test_of_many_messages_of_strangers_in_one_turn_few_are_answered(
         reception.knows(token("ann"))
         assert reception.router is not None
         sent: list[bytes] = []
-        monkeypatch.setattr("actors.edge.channel.TURN_SECONDS", 60.0)
-        monkeypatch.setattr("actors.edge.router.REFUSING_SECONDS", 60.0)
+        slow_clock(monkeypatch)
         monkeypatch.setattr(reception.mailbox.socket, "send", lambda who, _: sent.append(who))
         stranger, known = ({"action": "system.ping"}, {**MARK, "action": "no.such_action"})
         for _ in range(2):
