@@ -80,7 +80,8 @@ class ServerLink:
         """ValueError if `endpoint` is not one. Connects in the background once `start` was called."""
         self._endpoint = endpoint
         self._patience = unreachable_seconds
-        self._in_flight: dict[str, list[Exchange]] = {}
+        self._in_flight: dict[str, dict[str, Exchange]] = {}
+        """Requests by id and by trace id, the oldest of an id first: many clients may count from 1."""
         self._unsent: deque[Exchange] = deque()
         self._has_turn = False
         self.count = 0
@@ -111,7 +112,7 @@ class ServerLink:
         self._sweeper.cancel()
         for descriptor in (self._monitor.fileno(), self._socket.fileno()):
             self._loop.remove_reader(descriptor)
-        for each in [each for group in self._in_flight.values() for each in group]:
+        for each in self._all():
             self._end(each, self._no_answer(each))
         self._in_flight.clear()
         self._socket.disable_monitor()
@@ -124,7 +125,7 @@ class ServerLink:
         if refusal is not None:
             self._end(exchange, refusal)
             return
-        self._in_flight.setdefault(exchange.id, []).append(exchange)
+        self._in_flight.setdefault(exchange.id, {})[exchange.trace_id] = exchange
         self.count += 1
         self._bytes += len(exchange.body)
         self._unsent.append(exchange)
@@ -146,8 +147,7 @@ class ServerLink:
         if self.count >= MAX_IN_FLIGHT or self._bytes + len(exchange.body) > MAX_BYTES:
             words = "the gateway waits for too many answers; send this one again, with the same id"
             return problem(RESOURCE_EXHAUSTED, words, retry_after_ms=100)
-        group = self._in_flight.get(exchange.id, ())
-        if any(each.trace_id == exchange.trace_id for each in group):
+        if exchange.trace_id in self._in_flight.get(exchange.id, ()):
             words = f"a request with id {exchange.id!r} and this traceparent waits for its answer"
             return problem(UNAVAILABLE, words, retry_after_ms=100)
         return None
@@ -210,7 +210,7 @@ class ServerLink:
         if self.is_connected:
             log.warning("the connection to the server is lost", endpoint=self._endpoint)
         self.is_connected = False
-        everything = [each for group in list(self._in_flight.values()) for each in group]
+        everything = self._all()
         for each in everything:
             if each.on_end is None:
                 self._remove(each)
@@ -241,15 +241,15 @@ class ServerLink:
         if not group:
             return None
         trace_id = head.meta.trace_id if head.meta is not None else None
-        for exchange in group:
-            if exchange.trace_id == trace_id:
-                return exchange
-        return None if head.ok else group[0]
+        exchange = group.get(trace_id or "")
+        if exchange is None and not head.ok:
+            exchange = next(iter(group.values()))
+        return exchange
 
     def _sweep(self) -> None:
         """End requests whose time is over."""
         now = time.monotonic()
-        for each in [each for group in self._in_flight.values() for each in group]:
+        for each in self._all():
             if each.on_end is None:
                 if now >= each.deadline + KEPT_SECONDS:
                     self._remove(each)
@@ -262,9 +262,12 @@ class ServerLink:
                 self._end(each, self._no_answer(each))
         self._sweeper = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
+    def _all(self) -> list[Exchange]:
+        return [each for group in self._in_flight.values() for each in group.values()]
+
     def _remove(self, exchange: Exchange) -> None:
         group = self._in_flight[exchange.id]
-        group.remove(exchange)
+        del group[exchange.trace_id]
         self.count -= 1
         self._bytes -= len(exchange.body)
         if not group:

@@ -24,6 +24,11 @@ UNREAD_BYTES: Final = 64 * 1024 * 1024
 """Bytes that all sockets together may have unread before those with most are closed."""
 
 SWEEP_SECONDS: Final = 1.0
+"""Seconds in which each socket is looked at once."""
+
+SWEEP_PARTS: Final = 20
+"""Parts in which they are: to look at 2,000 at once, and to ping those that were opened together, would keep
+all requests waiting."""
 
 
 class OpenSocket(Protocol):
@@ -70,6 +75,8 @@ class Sockets:
         self._most_of_address = most_of_address
         self._open: set[OpenSocket] = set()
         self._slow: set[OpenSocket] = set()
+        self._unseen: list[OpenSocket] = []
+        """Those that are looked at in the rest of this round, in no order."""
         self._by_address: Counter[str] = Counter()
 
     def __len__(self) -> int:
@@ -119,10 +126,16 @@ class Sockets:
             peer.abort()
 
     def _sweep(self) -> None:
+        """Look at the next part of the sockets."""
         now = time.monotonic()
-        for peer in list(self._open):
-            self._look_at(peer, now)
-        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
+        if not self._unseen:
+            self._unseen = list(self._open)
+        for _ in range(min(len(self._unseen), 1 + len(self._open) // SWEEP_PARTS)):
+            peer = self._unseen.pop()
+            if peer in self._open:
+                self._look_at(peer, now)
+        pause = SWEEP_SECONDS / min(SWEEP_PARTS, max(1, len(self._open)))
+        self._sweeper = asyncio.get_running_loop().call_later(pause, self._sweep)
 
     def _look_at(self, peer: OpenSocket, now: float) -> None:
         silent = now - peer.last_received

@@ -63,6 +63,8 @@ class SocketSession:
         self._connection = connection
         self._waiting: deque[bytes] = deque()
         self._in_flight = 0
+        self._is_late = False
+        """Whether what comes is served LATE_SECONDS later, because its address is past its rate."""
         self._token: str | None = None
         self._expires: float | None = None
         self.tenant: str | None = None
@@ -81,7 +83,7 @@ class SocketSession:
 
     def take(self, body: bytes) -> None:
         """Serve a message, or keep it while too many are in flight."""
-        if self._waiting or self._in_flight >= MOST_IN_FLIGHT:
+        if self._waiting or self._is_late or self._in_flight >= MOST_IN_FLIGHT:
             self._waiting.append(body)
             self._connection.read_on(False)
         else:
@@ -89,9 +91,9 @@ class SocketSession:
 
     def take_waiting(self) -> None:
         """Serve what waits, as far as there is room, and have more read."""
-        while self._waiting and self._in_flight < MOST_IN_FLIGHT:
+        while self._waiting and not self._is_late and self._in_flight < MOST_IN_FLIGHT:
             self._handle(self._waiting.popleft())
-        if not self._waiting:
+        if not self._waiting and not self._is_late:
             self._connection.read_on(True)
 
     def _handle(self, body: bytes) -> None:
@@ -113,6 +115,7 @@ class SocketSession:
         refusal = self._gateway.admission.refusal(self._connection.address, request.token)
         if refusal is not None:
             self._refuse(request, refusal)
+            self._is_late = True
             self._connection.read_on(False)
             asyncio.get_running_loop().call_later(LATE_SECONDS, self._read_on)
             return
@@ -123,6 +126,7 @@ class SocketSession:
         )
 
     def _read_on(self) -> None:
+        self._is_late = False
         if not self._connection.is_closing:
             self.take_waiting()
 
