@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import compileall
 import gc
 import os
 import shutil
@@ -24,7 +23,7 @@ from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
 from tests.browser import Browser, Chromium
-from tests.child import ROOT
+from tests.compiled import compile_all
 from tests.made import made_before
 from transport.client import Client
 
@@ -60,10 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the code once, whatever the environment says: each of a hundred servers would for itself."""
+    """Compile once what all workers import."""
     if not hasattr(config, "workerinput"):
-        for folder in ("actors", "transport", "scripts"):
-            compileall.compile_dir(ROOT / folder, quiet=2)
+        compile_all(config)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
