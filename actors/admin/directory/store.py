@@ -13,9 +13,6 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
 from sqlalchemy import Connection, NullPool, create_engine, event, select
 
 from actors.admin.directory import (
@@ -41,10 +38,13 @@ from actors.errors import DatabaseProblem, Unavailable
 from actors.host.disk import OpenPaths, sync
 from actors.host.disk_errors import ERRORS, error_text, is_passing, result_code
 from actors.messages import Principal
+from actors.tenant.storage.revision_files import read_line
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 DAMAGED = "it is damaged; restore it from a backup"
+
+NEWER = "it was used by newer code; run that, or restore an older backup"
 
 ADVICE = {
     sqlite3.SQLITE_NOTADB: "it is not an SQLite database; restore it from a backup",
@@ -80,8 +80,8 @@ def prepare_directory(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         with open_directory(path) as connection, connection.begin():
             _require_undamaged(path, connection)
-            _upgrade(connection)
-    except (*ERRORS, CommandError) as error:
+            _upgrade(path, connection)
+    except ERRORS as error:
         raise _problem(path, error) from error
 
 
@@ -109,12 +109,30 @@ def _require_undamaged(path: Path, connection: Connection) -> None:
         raise DatabaseProblem(_refusal(path, str(found).splitlines()[-1], DAMAGED))
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(path: Path, connection: Connection) -> None:
+    """Run what is pending; DatabaseProblem for a revision that no migration here makes."""
+    line = read_line(MIGRATIONS)
+    if line and _recorded(connection) == [line[-1].revision]:
+        return
+    from alembic import command  # where something is to migrate: it takes a sixth of a start
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     config.attributes["version_table"] = "alembic_version"
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise DatabaseProblem(_refusal(path, error_text(error), NEWER)) from error
+
+
+def _recorded(connection: Connection) -> list[str]:
+    table = "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'"
+    if connection.exec_driver_sql(table).first() is None:
+        return []
+    return list(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalars())
 
 
 def _problem(path: Path, error: Exception) -> DatabaseProblem:
@@ -126,8 +144,6 @@ def _refusal(path: Path, cause: str, advice: str) -> str:
 
 
 def _advice(error: Exception) -> str:
-    if isinstance(error, CommandError):  # a revision that no migration here makes
-        return "it was used by newer code; run that, or restore an older backup"
     if is_passing(error):
         return "the disk is full, missing or failing; the server uses the file again once the disk works"
     if isinstance(error, OSError):

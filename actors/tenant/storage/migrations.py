@@ -14,7 +14,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from alembic import command
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from actors.errors import CodeProblem, DatabaseProblem
@@ -238,6 +237,8 @@ def _upgrade(
 ) -> None:
     if not history.revisions or _recorded_revisions(history, driver) == [history.revisions[-1]]:
         return  # Alembic would load the whole folder to find that out
+    from alembic import command  # where something is to migrate: it takes a sixth of a start
+
     driver.set_authorizer(rule)
     try:
         command.upgrade(history.config(connection), history.revisions[-1])

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from actors.errors import CodeProblem
 from actors.tenant.database.authorizer import ENGINE_STEP
+from actors.tenant.storage.revision_files import RevisionFile, read_line
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 
 class RevisionHistory(NamedTuple):
@@ -62,9 +64,20 @@ class RevisionHistory(NamedTuple):
 
 
 def read_history(folder: Path | None, name: str, version_table: str) -> RevisionHistory:
-    """Read a folder. CodeProblem where it is not there, does not import, or has more than one head."""
+    """Read a folder. CodeProblem where it is not there, has more than one head, or cannot be read."""
     if folder is None:
         return RevisionHistory(name, None, version_table, ())
+    found = read_line(folder) or _read_with_alembic(folder)
+    if len(found) >= ENGINE_STEP:
+        raise CodeProblem(f"{folder} has {len(found)} revisions, of fewer than {ENGINE_STEP}")
+    revisions = tuple(one.revision for one in found)
+    names = tuple(f"{one.revision} {one.path.stem}" for one in found)
+    return RevisionHistory(name, folder, version_table, revisions, names)
+
+
+def _read_with_alembic(folder: Path) -> tuple[RevisionFile, ...]:
+    from alembic.script import ScriptDirectory
+
     try:
         script = ScriptDirectory.from_config(_config(folder))
         heads = script.get_heads()
@@ -77,14 +90,12 @@ def read_history(folder: Path | None, name: str, version_table: str) -> Revision
         raise CodeProblem(
             f"{folder} has the heads {', '.join(sorted(heads))}: make one of them follow the other"
         )
-    if len(found) >= ENGINE_STEP:
-        raise CodeProblem(f"{folder} has {len(found)} revisions, of fewer than {ENGINE_STEP}")
-    revisions = tuple(one.revision for one in found)
-    names = tuple(f"{one.revision} {Path(one.path).stem}" for one in found)
-    return RevisionHistory(name, folder, version_table, revisions, names)
+    return tuple(RevisionFile(one.revision, Path(one.path)) for one in found)
 
 
 def _config(folder: Path | None) -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
