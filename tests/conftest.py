@@ -23,8 +23,8 @@ from actors.registry.snapshot import RoutingSnapshot
 from actors.runtime.mailbox import Mailbox
 from actors.settings import Settings
 from tests.browser import Browser, Chromium
-from tests.compiled import compile_all
 from tests.made import made_before
+from tests.suite.compiled import compile_all
 from transport.client import Client
 
 MEMORY = Path("/dev/shm")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from _pytest.assertion import rewrite
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 ENGINE = ("actors", "transport", "scripts")
 
