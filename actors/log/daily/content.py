@@ -51,9 +51,6 @@ class SeekableText(Protocol):
     def after(self, start: int, most: int) -> bytes:
         """Some of the text that begins at this offset; empty only at the end."""
 
-    def spans_with(self, trace_id: bytes, /) -> list[TextSpan]:
-        """What is to be searched for a trace id, as lines have it, in its order; no other line has it."""
-
     def close(self) -> None:
         """Let go of the file."""
 
@@ -67,26 +64,22 @@ class PlainFile:
     """Of a plain file."""
 
     def __init__(self, path: Path) -> None:
-        self._fd = _open(path)
-        self.size = os.fstat(self._fd).st_size
+        self.fd = _open(path)
+        self.size = os.fstat(self.fd).st_size
 
     def before(self, end: int, most: int) -> bytes:
         """As much as is asked for."""
         end = min(end, self.size)
         start = max(0, end - most)
-        return os.pread(self._fd, end - start, start)
+        return os.pread(self.fd, end - start, start)
 
     def after(self, start: int, most: int) -> bytes:
         """The same."""
-        return os.pread(self._fd, max(0, min(most, self.size - start)), start)
-
-    def spans_with(self, _: bytes) -> list[TextSpan]:
-        """All of it."""
-        return [TextSpan(0, self.size)]
+        return os.pread(self.fd, max(0, min(most, self.size - start)), start)
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._fd)
+        os.close(self.fd)
 
 
 class ZstdFrame(NamedTuple):

@@ -17,6 +17,7 @@ from actors.errors import ResourceExhausted, Unavailable
 from actors.log import messages
 from actors.log.append_file import os_error_text
 from actors.log.daily.blocks import LogCatalogue
+from actors.log.daily.plain_index import PlainIndexes
 from actors.log.daily.search import Page, Search, Steps
 from actors.log.messages import ReleaseFollowers, SearchLogs
 from actors.runtime.actor import Actor
@@ -76,6 +77,7 @@ class LogReader(Actor):
         self._zone = zone
         self._clock = clock
         self._now = now
+        self._indexes = PlainIndexes()
         self._running: deque[RunningQuery] = deque()
         self._waiting: list[RunningQuery] = []
         self._is_ticking = False
@@ -126,7 +128,12 @@ class LogReader(Actor):
             )
 
     def _query(self, ask: SearchLogs, reply_to: Any, deadline: float) -> RunningQuery:
-        return RunningQuery(ask, Search(ask, self._catalogue(ask)).steps(), reply_to, deadline)
+        return RunningQuery(
+            ask,
+            Search(ask, self._catalogue(ask), indexes=self._indexes).steps(),
+            reply_to,
+            deadline,
+        )
 
     def _catalogue(self, ask: SearchLogs) -> LogCatalogue:
         match ask.log:

@@ -25,8 +25,9 @@ from actors.log.daily.blocks import (
     blocks_before,
     parse_cursor,
 )
-from actors.log.daily.content import SeekableText, TextSpan
+from actors.log.daily.content import CompressedFile, PlainFile, SeekableText, TextSpan
 from actors.log.daily.hours import AT, hours_of
+from actors.log.daily.plain_index import PlainIndexes
 from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
 from transport.fit import fit_map
 
@@ -53,13 +54,10 @@ class LogFilter:
         self._needle, self._is_folded = self._choose_needle()
         self._trace_id = None if ask.trace_id is None else _quoted(ask.trace_id)[1:-1]
 
-    def text_spans(self, content: SeekableText) -> list[TextSpan]:
-        """What of a file may have lines that are asked for, in its order."""
-        if (
-            self._trace_id is None or b"\\" in self._trace_id
-        ):  # no index has what lines have escaped
-            return [TextSpan(0, content.size)]
-        return content.spans_with(self._trace_id)
+    @property
+    def indexed_trace_id(self) -> bytes | None:
+        """As lines and their indexes have it; None if none is asked for, or one that lines have escaped."""
+        return None if self._trace_id is None or b"\\" in self._trace_id else self._trace_id
 
     def spans(self, block: Block, *, backwards: bool) -> Iterator[LineSpan]:
         """The lines that may be asked for, in this order; none that is asked for is left out."""
@@ -196,10 +194,15 @@ class Search:
     """From the newest line to the oldest, or with `after` from there to the newest."""
 
     def __init__(
-        self, ask: SearchLogs, catalogue: LogCatalogue, clock: Callable[[], float] = time.monotonic
+        self,
+        ask: SearchLogs,
+        catalogue: LogCatalogue,
+        clock: Callable[[], float] = time.monotonic,
+        indexes: PlainIndexes | None = None,
     ) -> None:
-        """InvalidArgument where a cursor is none."""
+        """InvalidArgument where a cursor is none. `indexes` are those that searches before have made."""
         self.ask = ask
+        self._indexes = PlainIndexes() if indexes is None else indexes
         self._catalogue = catalogue
         self._clock = clock
         self._before = parse_cursor("before", ask.before)
@@ -265,19 +268,31 @@ class Search:
 
     def _blocks_before(self, part: PeriodFile, content: SeekableText, end: int) -> Iterator[Block]:
         """The blocks that are to be looked through; lines that an index passes over count as looked at."""
-        spans = self._filter.text_spans(content)
+        spans = self._spans(content)
         if not spans or spans[-1].stop < end:
             self._newest = max(self._newest, Cursor(part.period, end))
         for span in reversed(spans):
             yield from blocks_before(content, min(end, span.stop), span.start)
 
     def _blocks_after(self, part: PeriodFile, content: SeekableText, start: int) -> Iterator[Block]:
-        """The same from there on."""
-        spans = self._filter.text_spans(content)
+        """The same from there on; a plain file gets its index first, with a pause after each part."""
+        if self._filter.indexed_trace_id is not None and isinstance(content, PlainFile):
+            for _ in self._indexes.grow(content):
+                yield Block(start, b"")
+        spans = self._spans(content, start)
         for span in spans:
             yield from blocks_after(content, max(start, span.start), span.stop)
         if not spans or spans[-1].stop < content.size:
             self._newest = max(self._newest, Cursor(part.period, content.size))
+
+    def _spans(self, content: SeekableText, start: int = 0) -> list[TextSpan]:
+        """What of a file may have lines that are asked for behind this offset, in its order."""
+        trace_id = self._filter.indexed_trace_id
+        if trace_id is not None and isinstance(content, CompressedFile):
+            return content.spans_with(trace_id)
+        if trace_id is not None and isinstance(content, PlainFile):
+            return self._indexes.spans_with(content, trace_id, start)
+        return [TextSpan(0, content.size)]
 
     def _read_backwards(self, part: PeriodFile, block: Block) -> bool:
         """False where the page is full; the next one ends before the last line that was taken."""

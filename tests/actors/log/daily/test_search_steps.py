@@ -16,6 +16,7 @@ from actors.errors import InvalidArgument
 from actors.log.daily import rotation
 from actors.log.daily import search as module
 from actors.log.daily.blocks import LogCatalogue
+from actors.log.daily.plain_index import PlainIndexes
 from actors.log.daily.rotation import DayFiles
 from actors.log.daily.search import Page, Search
 from actors.log.messages import AUDIT, ERRORS, TENANT, SearchLogs
@@ -72,9 +73,9 @@ def find(log: str = TENANT, **wanted: Any) -> SearchLogs:
     return SearchLogs(log, wanted.pop("tenant_id", TENANT_ID), **wanted)
 
 
-def searched(catalogue: LogCatalogue, ask: SearchLogs) -> Page:
+def searched(catalogue: LogCatalogue, ask: SearchLogs, indexes: PlainIndexes | None = None) -> Page:
     """A page, without the pauses."""
-    steps = Search(ask, catalogue).steps()
+    steps = Search(ask, catalogue, indexes=indexes).steps()
     while True:
         try:
             next(steps)
