@@ -259,8 +259,8 @@ def _route(
         effect="read",
         connectors=(),
         instructions="",
-        params=Schema.build(f"{name}.params", params),
-        result=Schema.build(f"{name}.result", result),
+        params=Schema.build(f"{name}.params", params, is_sound=True),
+        result=Schema.build(f"{name}.result", result, is_sound=True),
         versions=(version,),
     )
     rule = FOR_ANYONE if access == PUBLIC else FOR_ANY_TOKEN

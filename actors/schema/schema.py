@@ -20,9 +20,10 @@ from actors.schema.example import NoExample, example
 from actors.schema.pydantic_model import Shape, is_held, shape_of
 from actors.schema.source import SourceProblem, format_key
 from actors.schema.validation import (
+    Contract,
     breaking_names,
+    checked_validator,
     dotted,
-    find_problems,
     is_foreign_key,
     make_validator,
     message_for,
@@ -58,16 +59,16 @@ class ResultProblem(TenantryError):
 class Schema:
     """The schema of one map; made by `Schema.build`, and never changed afterwards.
 
-    Its model is made when it is first needed: an index has hundreds, a server that starts needs few, and
-    they would take most of the time of its start.
+    Its model is made when it is first needed, and so is the validator of one that is known to be sound: an
+    index has hundreds, a server that starts needs few, and they would take most of the time of its start.
     """
 
     __slots__ = (
         "__weakref__",
         "_breaking",
-        "_contract",
         "_example",
         "_fits",
+        "_made",
         "_model",
         "_owner",
         "_part",
@@ -79,44 +80,59 @@ class Schema:
     source: dict[str, Any]
     """JSON Schema 2020-12 with everything implied written out. Shared: not to be changed."""
 
-    def __init__(self, name: str, source: dict[str, Any], shape: Shape) -> None:
+    def __init__(
+        self, name: str, source: dict[str, Any], shape: Shape, contract: Contract | None = None
+    ) -> None:
         self._owner, _, self._part = name.rpartition(".")
         self.source = source
         self._shape = shape
         self._model: type[BaseModel] | None = None
-        self._contract = make_validator(source)
-        self._fits: Callable[[Any], bool] = self._contract.is_valid
+        self._made = contract
+        self._fits: Callable[[Any], bool] = (
+            self._first_fits if contract is None else contract.is_valid
+        )
         self._typed: Callable[[Any], BaseModel] = self._first_typed
         self._breaking = breaking_names(source)
-        self._example: dict[str, Any] = {}
+        self._example: dict[str, Any] | None = None
 
     @classmethod
-    def build(cls, name: str, schema: Mapping[str, Any]) -> Schema:
+    def build(cls, name: str, schema: Mapping[str, Any], *, is_sound: bool = False) -> Schema:
         """Prepare the schema called `name` (such as `contacts.add.params`) as the index states it.
 
         SchemaProblem names what is not JSON Schema 2020-12, what an index may not use, defaults and
         examples that do not fit, and a schema for which an example is neither given nor can be made. The
         same schema of the same name is built once as long as it is in use: an index is read again with
-        each move, and building its schemas takes most of that.
+        each move, and building its schemas takes most of that. Nothing is proved of one that
+        `is_sound` because it comes with the engine.
         """
-        key = name, repr(schema)
+        key = name, repr(schema), is_sound
         found = _in_use.get(key)
         if found is None:
-            found = _in_use[key] = cls._built(name, schema)
+            found = _in_use[key] = cls._built(name, schema, is_sound)
         return found
 
     @classmethod
-    def _built(cls, name: str, schema: Mapping[str, Any]) -> Schema:
+    def _built(cls, name: str, schema: Mapping[str, Any], is_sound: bool) -> Schema:
         source, findings = normalized(schema)
-        findings = findings or find_problems(source)
+        contract = None
+        if not findings and not is_sound:
+            checked = checked_validator(source)
+            contract, findings = (None, checked) if isinstance(checked, list) else (checked, [])
         if findings:
             raise SchemaProblem(name, findings)
         shape, findings = shape_of(name, source)
         if findings:
             raise SchemaProblem(name, findings)
-        built = cls(name, source, shape)
-        built._prove_example(name)
+        built = cls(name, source, shape, contract)
+        if not is_sound:
+            built._prove_example(name)
         return built
+
+    @property
+    def _contract(self) -> Contract:
+        if self._made is None:
+            self._made = make_validator(self.source)
+        return self._made
 
     @property
     def model(self) -> type[BaseModel]:
@@ -153,7 +169,13 @@ class Schema:
 
     def example(self) -> dict[str, Any]:
         """A plausible value that fits, the same one every time. Shared: not to be changed."""
+        if self._example is None:
+            self._example = example(self.source, self._contract)
         return self._example
+
+    def _first_fits(self, value: Any) -> bool:
+        self._fits = self._contract.is_valid
+        return self._fits(value)
 
     def _first_typed(self, params: Mapping[str, Any]) -> BaseModel:
         typed: Callable[[Any], BaseModel] = self.model.__pydantic_validator__.validate_python
@@ -187,9 +209,8 @@ class Schema:
     def _prove_example(self, name: str) -> None:
         """Make the example; SchemaProblem asks the author for one where ours would not do."""
         try:
-            self._example = example(self.source, self._contract)
-            if not is_held(self._example):
-                self._typed(self._example)
+            if not is_held(self.example()):
+                self._typed(self.example())
         except NoExample as problem:
             raise SchemaProblem(name, [problem.finding]) from None
         except ValidationError as error:
@@ -199,5 +220,5 @@ class Schema:
             ) from None
 
 
-_in_use: WeakValueDictionary[tuple[str, str], Schema] = WeakValueDictionary()
+_in_use: WeakValueDictionary[tuple[str, str, bool], Schema] = WeakValueDictionary()
 """By name and by what it was built of: values that never change, shared by the indexes that state them."""

@@ -154,10 +154,10 @@ def _holds(value: Any) -> bool:
     return isinstance(value, Mapping | list | tuple)
 
 
-def find_problems(source: Mapping[str, Any]) -> list[SourceProblem]:
-    """What the meta-schema refuses; else values in the schema that the schema itself refuses."""
+def checked_validator(source: Mapping[str, Any]) -> Contract | list[SourceProblem]:
+    """The validator; or what the meta-schema refuses, else values that the schema itself refuses."""
     try:
-        make_validator(source)
+        made = make_validator(source)
     except jsonschema_rs.ValidationError as error:
         place = tuple(error.instance_path)
         if error.kind.name == "format" and place[-1:] == ("pattern",):
@@ -165,7 +165,7 @@ def find_problems(source: Mapping[str, Any]) -> list[SourceProblem]:
                 SourceProblem(place, "is no regular expression, or one with look-around or \\1")
             ]
         return [SourceProblem(place, without_value(error))]
-    return list(_invalid_values(source))
+    return list(_invalid_values(source)) or made
 
 
 def _invalid_values(source: Mapping[str, Any]) -> Iterator[SourceProblem]:
