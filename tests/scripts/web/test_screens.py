@@ -40,7 +40,12 @@ PAGES = (
         "/audit/check",
         "/tenants/acme/people",
     ),
-    *("/developers", "/actions", "/actions/functions.move?function=contacts.add&version=1"),
+    *(
+        "/nothing",
+        "/developers",
+        "/actions",
+        "/actions/functions.move?function=contacts.add&version=1",
+    ),
 )
 
 OWN_PAGES = (
@@ -143,6 +148,22 @@ def test_what_is_shown_before_something_is_taken_away(
     developer.fill("action", **{'"p.reason"': "unpaid"})
     developer.arrive("!!document.getElementById('confirm')")
     judge(developer, "confirm")
+
+
+def test_what_is_shown_after_something_was_done(
+    developer: Browser, dashboard: Dashboard, judge: Judge
+) -> None:
+    developer.open(f"{dashboard.address}/actions/limits.set?tenant=acme")
+    developer.fill("action", **{'"p.mailbox"': "900"})
+    developer.arrive("document.querySelector('main').innerText.includes('Done.')")
+    judge(developer, "done")
+
+
+def test_a_login_that_is_refused(browser: Browser, dashboard: Dashboard, judge: Judge) -> None:
+    browser.open(f"{dashboard.address}/login")
+    browser.fill("login", token="tnt_of-somebody-else")
+    browser.arrive("!!document.querySelector('[role=alert]')")
+    judge(browser, "login_refused")
 
 
 @pytest.mark.parametrize("path", OWN_PAGES)
