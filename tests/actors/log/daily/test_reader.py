@@ -11,7 +11,7 @@ import pytest
 from pykka._envelope import Envelope
 
 from actors.errors import InvalidArgument, ResourceExhausted, Unavailable
-from actors.log.daily import search
+from actors.log.daily import plain_index, search
 from actors.log.daily.reader import MAX_PER_TENANT, MAX_QUERIES, POLL_SECONDS, LogReader, Poll
 from actors.log.daily.rotation import DayFiles
 from actors.log.messages import AUDIT, ERRORS, TENANT, ReleaseFollowers, SearchLogs
@@ -118,6 +118,23 @@ def test_a_short_search_does_not_wait_for_a_long_one(
     assert numbers(long.get(timeout=WAIT)) == []
     assert numbers(short.get(timeout=WAIT)) == [1]
     assert order == ["short", "long"]
+
+
+def test_what_one_search_has_indexed_the_next_one_does_not_read_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is seen by a line that was edited meanwhile, which a search by text finds."""
+    monkeypatch.setattr(plain_index, "PART_BYTES", 300)
+    monkeypatch.setattr(plain_index, "END_BYTES", 300)
+    scene.add(*range(20), trace_id="1" * 32)
+    absent = scene.find(trace_id="2" * 32, after="0000-00.0")
+    assert numbers(absent) == []
+    day = scene.logs / "tenants" / ACME / "2026-11-24.jsonl"
+    lines = day.read_bytes().splitlines(keepends=True)
+    lines[5] = lines[5].replace(b"1" * 32, b"2" * 32)
+    day.write_bytes(b"".join(lines))
+    assert numbers(scene.find(trace_id="2" * 32, after="0000-00.0")) == []
+    assert numbers(scene.find(text="2" * 32)) == [5]
 
 
 def test_a_follower_hears_of_the_first_new_line(scene: Scene) -> None:
