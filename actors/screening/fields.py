@@ -6,8 +6,9 @@ something matches is each looked at by itself, which decides.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -72,10 +73,27 @@ class Finding(NamedTuple):
     rule: ScreeningRule
 
 
+class FlatFields(NamedTuple):
+    """The fields of one kind in an object that holds no other."""
+
+    screener: Screener
+    kind: str
+    names: tuple[str, ...]
+    values: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    """Returns the values of all of them; KeyError if one is absent."""
+
+
+def values_of(names: Sequence[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Return what gets the values of these names from a map. It raises KeyError if one is absent."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda params: (params[names[0]],)
+
+
 class FieldScreen:
     """Screens the params of one action. Any thread may use it."""
 
-    __slots__ = ("_action", "_exceptions", "_flat", "_screener", "_source", "names")
+    __slots__ = ("_action", "_exceptions", "_flat", "_screener", "_source", "flat")
 
     def __init__(self, action: str, source: Mapping[str, Any], screening: Screening) -> None:
         self._action = action
@@ -86,10 +104,11 @@ class FieldScreen:
         by_kind: dict[str, list[str]] = {}
         for name, kind in self._flat or ():
             by_kind.setdefault(kind, []).append(name)
-        self.names = tuple(
-            ((self._screener, kind), tuple(names)) for kind, names in by_kind.items()
+        self.flat = tuple(
+            FlatFields(self._screener, kind, tuple(names), values_of(names))
+            for kind, names in by_kind.items()
         )
-        """What looks at texts of a kind, and the fields of that kind; none if objects hold others."""
+        """The fields of each kind; none if the schema's objects hold others."""
 
     def check(self, params: Mapping[str, Any]) -> list[Finding]:
         """Return the fields that break a rule which is only watched; Rejected if one is to be blocked."""
@@ -119,9 +138,9 @@ class FieldScreen:
 
     def _is_flat_harmless(self, params: Mapping[str, Any]) -> bool:
         """As `_are_harmless`; nearly every message comes this way."""
-        for (screener, kind), names in self.names:
-            texts = [each for each in map(params.get, names) if each.__class__ is str]
-            if texts and not screener.is_harmless(kind, texts):
+        for each in self.flat:
+            texts = [text for text in map(params.get, each.names) if text.__class__ is str]
+            if texts and not each.screener.is_harmless(each.kind, texts):
                 return False
         return True
 

@@ -51,7 +51,7 @@ NOTHING: Final = Findings(sql=False, script=False)
 class Libinjection:
     """The library, loaded and tried."""
 
-    def __init__(self, library: ctypes.CDLL) -> None:
+    def __init__(self, library: ctypes.PyDLL) -> None:
         """AttributeError for a library that does not export it."""
         self._sql = library.libinjection_sqli
         self._script = library.libinjection_xss
@@ -105,7 +105,7 @@ def load(name: str = LIBRARY) -> tuple[Libinjection | None, str]:
     if path is None:
         return None, f"not installed: lib{name} is not on this machine (Debian: libmodsecurity3)"
     try:
-        library = Libinjection(ctypes.CDLL(path))
+        library = Libinjection(ctypes.PyDLL(path))
     except (OSError, AttributeError) as error:
         return None, f"not used: {path} cannot be used: {error}"
     wrong = library.failures()

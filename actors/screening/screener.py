@@ -13,7 +13,7 @@ import structlog
 from actors.errors import IndexProblem, SettingsError
 from actors.screening.libinjection import SUSPECT, Findings, Libinjection, load
 from actors.screening.rules import KINDS, ScreeningRule, built_in_rules, options
-from actors.screening.variants import BEYOND_ASCII, DISGUISES, HIDDEN, variants_of
+from actors.screening.variants import BEYOND_LATIN, DISGUISES, HIDDEN, variants_of
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ class _Set(NamedTuple):
     together: re2.Set | None
     """The same for texts of one line, each in a line of its own: no match crosses a line break.
 
-    After the rules come a pattern of what makes a text one to look at by itself, then BEYOND_ASCII, and then
+    After the rules come a pattern of what makes a text one to look at by itself, then BEYOND_LATIN, and then
     SUSPECT if there is a library. None if one of the rules cannot be read so.
     """
     rules: tuple[ScreeningRule, ...]
@@ -134,8 +134,9 @@ def _compiled(kind: str, rules: tuple[ScreeningRule, ...], *, has_library: bool)
     together = None
     if not any(_ANCHORED.search(each) for each in patterns):
         apart = f"(?-i:{_FOREIGN[kind].pattern}|{DISGUISES})"
+        beyond = f"(?-i:{BEYOND_LATIN})"
         lines = [f"(?m){each}" for each in patterns]
-        special = (apart, BEYOND_ASCII, SUSPECT) if has_library else (apart, BEYOND_ASCII)
+        special = (apart, beyond, SUSPECT) if has_library else (apart, beyond)
         together = _set_of([*lines, *special], kind, by_line=True)
     return _Set(_set_of(patterns, kind), together, chosen)
 

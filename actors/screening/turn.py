@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from actors.screening.fields import FieldScreen
-from actors.screening.screener import Screener
 
 SMALL_BYTES: Final = 2048
 """Bytes of a message, at most, that is looked at together with others."""
 
-Asked = tuple[FieldScreen, Mapping[str, Any]]
-"""Params, and what screens them."""
-
-
 MOST_TOGETHER: Final = 32
 """Messages, at most, that are looked at together: others that wait compute in between."""
+
+Params = Mapping[str, Any]
 
 
 class TurnScreening:
@@ -24,57 +22,59 @@ class TurnScreening:
 
     __slots__ = ("_harmless", "_left", "_mail", "_to_screen")
 
-    def __init__(self, to_screen: Callable[[Sequence[Any]], Sequence[Asked]]) -> None:
-        """`to_screen` returns the params of a turn's small messages, in the order of the messages."""
+    def __init__(
+        self, to_screen: Callable[[Sequence[Any]], dict[FieldScreen, list[Params]]]
+    ) -> None:
+        """`to_screen` returns the params of a turn's small messages, in their order, by what screens them."""
         self._to_screen = to_screen
         self._mail: Sequence[Any] = ()
-        self._left: Sequence[Asked] = ()
-        self._harmless: dict[int, Asked] = {}
+        self._left: dict[FieldScreen, list[Params]] = {}
+        self._harmless: dict[FieldScreen, dict[int, Params]] = {}
 
     def begin(self, mail: Sequence[Any]) -> None:
         """Begin a turn, or begin it again: its messages are looked at when the first of them is asked for."""
         self._mail = mail if len(mail) > 1 else ()
-        self._left = ()
+        self._left.clear()
         self._harmless.clear()
 
-    def is_harmless(self, screen: FieldScreen, params: Mapping[str, Any]) -> bool:
+    def is_harmless(self, screen: FieldScreen, params: Params) -> bool:
         """Return whether this screen has found params harmless. False is no verdict. Ask once for each."""
-        found = self._harmless.pop(id(params), None)
+        harmless = self._harmless.get(screen)
+        found = harmless.pop(id(params), None) if harmless else None
         if found is None and (self._mail or self._left):
-            self._look()
-            found = self._harmless.pop(id(params), None)
-        return found is not None and found[0] is screen and found[1] is params
+            found = self._look(screen).pop(id(params), None)
+        return found is params
 
-    def _look(self) -> None:
-        """Look at the next messages."""
+    def _look(self, screen: FieldScreen) -> dict[int, Params]:
+        """Look at the next messages of this screen; return those found harmless that were not asked for."""
         if self._mail:
             self._left, self._mail = self._to_screen(self._mail), ()
-        now, self._left = self._left[:MOST_TOGETHER], self._left[MOST_TOGETHER:]
-        self._harmless.update((id(each[1]), each) for each in harmless_among(now))
+        harmless = self._harmless.setdefault(screen, {})
+        left = self._left.get(screen, ())
+        if left:
+            found = harmless_among(screen, left[:MOST_TOGETHER])
+            harmless.update(zip(map(id, found), found, strict=True))
+            self._left[screen] = left[MOST_TOGETHER:]
+        return harmless
 
 
-def harmless_among(asked: Sequence[Asked]) -> Iterator[Asked]:
-    """Yield those params that hold no text that breaks a rule: by one look at all, else by halves."""
-    if not asked:
-        return
-    if are_harmless(asked):
-        yield from asked
-    elif len(asked) > 1:
-        half = len(asked) // 2
-        yield from harmless_among(asked[:half])
-        yield from harmless_among(asked[half:])
+def harmless_among(screen: FieldScreen, several: list[Params]) -> list[Params]:
+    """Return those params that hold no text that breaks a rule: by one look at all, else by halves."""
+    if are_harmless(screen, several):
+        return several
+    half = len(several) // 2
+    if not half:
+        return []
+    return harmless_among(screen, several[:half]) + harmless_among(screen, several[half:])
 
 
-def are_harmless(asked: Sequence[Asked]) -> bool:
+def are_harmless(screen: FieldScreen, several: list[Params]) -> bool:
     """Return True if no text of any of these params breaks a rule. False is no verdict."""
-    gathered: dict[tuple[Screener, str], list[Any]] = {}
-    for screen, params in asked:
-        for key, names in screen.names:
-            known = gathered.get(key)
-            if known is None:
-                gathered[key] = known = []
-            known += map(params.get, names)
-    for (screener, kind), values in gathered.items():
+    for screener, kind, names, values_of in screen.flat:
+        try:
+            values = list(chain.from_iterable(map(values_of, several)))
+        except KeyError:  # not all of them have all fields
+            values = [params.get(name) for params in several for name in names]
         texts = [each for each in values if each.__class__ is str]
         if texts and not screener.is_harmless(kind, texts):
             return False

@@ -87,11 +87,15 @@ _ABOVE = re.compile("[\U00010000-\U0010ffff]")
 DISGUISES: Final = r"%|/\*|&(?:#[0-9]|#[xX][0-9a-fA-F]|[A-Za-z][A-Za-z0-9])"
 """A pattern, with regard to case, of what `is_disguised` finds in ASCII besides control characters."""
 
-BEYOND_ASCII: Final = r"[^\x00-\x7f]"
-"""A pattern of characters of which some, HIDDEN, have a plain one."""
-
 HIDDEN: Final = "[" + _ranges("\x80", chr(sys.maxunicode), r"\x{%x}") + "]"
-"""A pattern of RE2."""
+"""A pattern of RE2: characters beyond ASCII that have a plain one."""
+
+BEYOND_LATIN: Final = (
+    r"[^\x00-\x7f"
+    + "".join(chr(each) for each in range(0x80, 0x180) if chr(each) not in _PLAIN)
+    + "]"
+)
+"""A pattern of RE2: characters of which some have a plain one; none of the Latin letters that have none."""
 
 
 class Variants(NamedTuple):

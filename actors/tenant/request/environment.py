@@ -17,7 +17,8 @@ from actors.registry.snapshot import RoutingSnapshot, select_healthy
 from actors.routing.route import Route
 from actors.routing.table import RoutingTable
 from actors.runtime.rate_limit import CpuBudget, cpu_budget
-from actors.screening.turn import SMALL_BYTES, Asked
+from actors.screening.fields import FieldScreen
+from actors.screening.turn import SMALL_BYTES, Params
 from actors.tenant.database.constants import allowed_sql
 from actors.tenant.database.database import TenantDatabase
 from actors.tenant.request.connector_calls import require_subscribed
@@ -82,18 +83,21 @@ class TenantEnvironment:
             return route
         return select_healthy(route, self.record.id)
 
-    def to_screen(self, mail: Sequence[Any]) -> list[Asked]:
-        """Return the params of the small requests in a turn's mail, each with what screens it."""
+    def to_screen(self, mail: Sequence[Any]) -> dict[FieldScreen, list[Params]]:
+        """Return the params of the small requests in a turn's mail, by what screens them."""
+        by_action: dict[str, list[Params]] = {}
+        for each in mail:
+            if type(each) is TenantRequest and each.size <= SMALL_BYTES:
+                request = each.request
+                by_action.setdefault(request.action, []).append(request.params)
         routes = self.table.routes
-        return [
-            (route.screen, each.request.params)
-            for each in mail
-            if type(each) is TenantRequest
-            and each.size <= SMALL_BYTES
-            and (route := routes.get(each.request.action)) is not None
+        return {
+            route.screen: several
+            for action, several in by_action.items()
+            if (route := routes.get(action)) is not None
             and route.screen is not None
-            and route.screen.names
-        ]
+            and route.screen.flat
+        }
 
     def require_subscribed(self, operation: Operation) -> None:
         """Raise NotSubscribed if the tenant may not use this operation now."""
