@@ -56,8 +56,9 @@ class Waiters:
 class ComputeToken:
     """The right to run Python. One token for the router and the threads of the tenants.
 
-    Of the threads that wait, a router's that has offered it goes first, then those that begin a turn, then
-    those in the middle of one.
+    Of the threads that wait, those that have waited for STEAL_AFTER go first, then a router's that has
+    offered it, then those that begin a turn, then those in the middle of one. A thread that comes may take
+    the token before one of the same urgency that was woken for it, again and again.
     """
 
     def __init__(self) -> None:
@@ -65,7 +66,8 @@ class ComputeToken:
             SimpleQueue()
         )  # one element while no thread computes or waits
         self._free.put(None)
-        self._urgent, self._beginning, self._going_on = self._waiters = (
+        self._overdue, self._urgent, self._beginning, self._going_on = self._waiters = (
+            Waiters(),
             Waiters(),
             Waiters(),
             Waiters(),
@@ -116,7 +118,7 @@ class ComputeToken:
 
     def _is_wanted(self) -> bool:
         waits = self._beginning.waiting or self._urgent.waiting or self._going_on.waiting
-        return bool(waits)
+        return bool(waits or self._overdue.waiting)
 
     def _pass_on(self) -> None:
         """Hand the token to those that wait, the most urgent first; free it if there are none."""
@@ -150,9 +152,9 @@ class ComputeToken:
         while not (self._took_free() or self._handed_over(waiters)):
             if time.monotonic() - self._since > STEAL_AFTER and self._end(self._right):
                 break
-            if waiters is self._going_on:  # it has waited for long
+            if waiters is not self._overdue:  # it has waited for long
                 waiters.waiting.pop()
-                waiters = self._beginning
+                waiters = self._beginning if waiters is self._going_on else self._overdue
                 waiters.waiting.append(None)
         waiters.waiting.pop()
 

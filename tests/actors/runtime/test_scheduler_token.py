@@ -189,6 +189,29 @@ def test_one_that_has_computed_for_a_moment_only_offers_nothing() -> None:
     other.end()
 
 
+def test_one_that_has_waited_for_long_is_not_overtaken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that lets go and wants it again is there before the one that it wakes."""
+    monkeypatch.setattr(module, "STEAL_AFTER", 0.001)
+    token = ComputeToken()
+    other = Worker(token)
+    token.acquire()
+    token._since = float("inf")  # it cannot be stolen
+    other.order("acquire")
+    wait_for_waiting(token._overdue, 1)
+    monkeypatch.setattr(module, "STEAL_AFTER", 3600.0)
+    again = Worker(token)
+    again.order("acquire")
+    wait_for_waiting(token._beginning, 1)
+
+    token.release()
+    other.has("acquire")
+    assert again.done.empty()
+    other.order("release")
+    again.has("acquire")
+    for worker in (other, again):
+        worker.end()
+
+
 def test_a_token_that_was_handed_to_waiters_of_a_kind_that_wait_no_more_is_found() -> None:
     """One that has waited for long in its turn counts as one that begins, and may be missed then."""
     token = ComputeToken()
