@@ -69,6 +69,9 @@ TURNED_AWAY_COUNT = "router.turned_away"
 REFUSING_SECONDS = 0.002
 """Seconds for which a turn goes on after its first refusal: a flood's fill turns, and others' wait."""
 
+COUNT_SECONDS = 0.25
+"""Seconds between two reports of counts while some payer owes time."""
+
 HURRY_SECONDS = 0.1
 """Seconds after a refusal for which others may compute between two turns."""
 
@@ -130,6 +133,8 @@ class Router(Channel):
         self._rejection_log = None if logs.requests is None else RejectionLog(logs.requests)
         self._stats = logs.stats
         self._counts: Counter[str] = Counter()
+        self._next_count = 0.0
+        """time.monotonic() at which they may be written."""
         self._handlers[TenantAddress] = self._on_address
 
     def handle(self, mail: deque[Any]) -> None:
@@ -287,10 +292,18 @@ class Router(Channel):
         self._counts[INVALID_COUNT] += 1
 
     def _log_rejections(self) -> None:
-        """Write the log lines and counts of a batch's rejections; most batches have none."""
+        """Write the log lines and counts of a batch's rejections; most batches have none.
+
+        Counts of a flood are written now and then: it would wake Stats each time that others may compute.
+        """
         if self._rejection_log is not None:
             self._rejection_log.write()
-        if self._counts and self._stats is not None:
+        now = time.monotonic() if self._counts else 0.0
+        if not self._counts or now < self._next_count:
+            return
+        if now < self._allowance.wary_until:
+            self._next_count = now + COUNT_SECONDS
+        if self._stats is not None:
             for name, count in self._counts.items():
                 self._stats.tell(Count(name, count))
         self._counts.clear()
@@ -315,6 +328,7 @@ class Router(Channel):
 
     def _flush(self, message: FlushUses | Draining) -> None:
         super()._flush(message)
+        self._next_count = 0.0
         self._record(self._attempt_counter.drain(time.monotonic()))
         if self._rejection_log is not None:
             self._rejection_log.summarise()

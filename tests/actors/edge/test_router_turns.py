@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from actors.edge.channel import TURN_SECONDS
-from actors.edge.router import HURRY_SECONDS, REFUSING_SECONDS
+from actors.edge.channel import TURN_SECONDS, FlushUses
+from actors.edge.router import COUNT_SECONDS, HURRY_SECONDS, REFUSING_SECONDS
 from actors.settings import UNLIMITED, Rates
 from tests.actors.router_harness import Reception, token
 from tests.raw_client import Map
@@ -127,3 +127,16 @@ def test_what_is_charged_is_processor_time(
         for _ in range(3):
             assert turn(reception, [reception.frame(**DESCRIBE)]) == 1
     assert sum(b"resource_exhausted" not in body for body in sent) == answered
+
+
+def test_counts_of_a_flood_are_told_now_and_then_and_all_of_them_in_the_end(clocks: Clocks) -> None:
+    """Each time Stats would take the turn of another actor that waits to compute."""
+    for reception in known(Rates(refused_ms=1e-6)):
+        for _ in range(50):
+            turn(reception, [reception.frame(action="system.ping")])
+        some = reception.stats.heard()
+        assert reception.router is not None
+        reception.router.handle(deque([FlushUses()]))
+        rest = reception.stats.heard()
+        assert len(some) <= 2 + int(50 * 6 * STEP / COUNT_SECONDS)
+        assert sum(each.by for each in (*some, *rest)) == 49
