@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from json.encoder import encode_basestring as quoted
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
 from msgspec.structs import replace
 from pydantic_core import to_json as quick_json
 
@@ -78,6 +79,17 @@ class SchemaCheck(NamedTuple):
     """All that params can have at the top; None where the schema leaves room for a secret."""
 
 
+class Parts(Struct, frozen=True, gc=False):
+    """Members that many lines have alike, as JSON without the braces."""
+
+    what: str
+    """From `tenant` to `outcome`."""
+    who: str
+    """From `caller` to `role`."""
+    how: str
+    """`replayed` and `source`."""
+
+
 class Formatter:
     """Makes lines; for one actor."""
 
@@ -95,7 +107,7 @@ class Formatter:
         self._zone = zone
         self._hide = hide
         self._checks: dict[int, SchemaCheck] = {}
-        self._parts: dict[Hashable, str] = {}
+        self._parts: dict[tuple[Any, ...], Parts] = {}
         self._second: tuple[int, str, str] = (-1, "", "")
         """The last second that was asked for, its text, and the zone's offset then."""
         self._moment: tuple[float, str] = (-1.0, "")
@@ -127,11 +139,12 @@ class Formatter:
             params = quick_json(line.params, inf_nan_mode="constants").decode()
             if NAN in params or INFINITY in params or NUL in params:
                 return None
-            text = self._text(tenant, line, params, _truncate(line.message))
+            text = self._text(tenant, line, params, line.message)
             encoded = text.encode()
         except (TypeError, ValueError, RecursionError):  # no JSON: msgpack holds more
             return None
-        return None if len(encoded) > _max_params(line) or TOKEN_START in text else encoded
+        most = MAX_BYTES if line.outcome == OK else MAX_REFUSED
+        return None if len(encoded) > most or TOKEN_START in text else encoded
 
     def _redacted(self, tenant: str, line: Line) -> bytes:
         if any(type(each) in CONTAINERS and len(each) > MANY for each in line.params.values()):
@@ -147,24 +160,31 @@ class Formatter:
         return self._text(tenant, clean, to_json(params), clean.message).encode()
 
     def _text(self, tenant: str, line: Line, params: str, message: str | None) -> str:
-        what = (tenant, line.action, line.version, line.state, line.reason, line.outcome)
-        who = (line.caller, line.person, line.role)
+        kind = (
+            *(tenant, line.action, line.version, line.state, line.reason, line.outcome),
+            *(line.caller, line.person, line.role, line.replayed, line.source),
+        )
+        parts = self._parts.get(kind) or self._part(kind)
+        at = line.at
+        moment = self._moment[1] if at == self._moment[0] else self.moment(at)
         return (
-            f'{{"at":"{self.moment(line.at)}",{self._parts.get(what) or self._part(what, _what)},'
-            f'"message":{"null" if message is None else quoted(message)},'
-            f"{self._parts.get(who) or self._part(who, _who)},"
-            f'"params":{params},"replayed":{"true" if line.replayed else "false"},'
-            f'"source":{quoted(line.source)},"queued_ms":{line.queued_ms:.3f},'
+            f'{{"at":"{moment}",{parts.what},"message":'
+            f"{'null' if message is None else quoted(_truncate(message))},{parts.who},"
+            f'"params":{params},{parts.how},"queued_ms":{line.queued_ms:.3f},'
             f'"handled_ms":{line.handled_ms:.3f},"reply_bytes":{line.reply_bytes},'
             f'"request_id":{quoted(line.request_id)},"trace_id":{quoted(line.trace_id)}}}'
         )
 
-    def _part(self, values: tuple[Any, ...], members: Callable[..., dict[str, Any]]) -> str:
-        """Members that many lines have alike, without the braces."""
+    def _part(self, kind: tuple[Any, ...]) -> Parts:
         if len(self._parts) >= MAX_REMEMBERED:
             self._parts.clear()
-        part = self._parts[values] = to_json(members(*values))[1:-1]
-        return part
+        what, who, how = kind[:6], kind[6:9], kind[9:]
+        parts = self._parts[kind] = Parts(
+            _members(MEMBERS[1:7], what),
+            _members(MEMBERS[8:11], who),
+            _members(MEMBERS[12:14], how),
+        )
+        return parts
 
     def _is_safe(self, line: Line) -> bool:
         """Whether no param can be a secret: they fitted their schema, or are plain and have its names."""
@@ -195,31 +215,11 @@ def _max_params(line: Line) -> int:
     return MAX_BYTES if line.outcome == OK else MAX_REFUSED
 
 
-def _what(
-    tenant: str,
-    action: str,
-    version: int | None,
-    state: str | None,
-    reason: str | None,
-    outcome: str,
-) -> dict[str, Any]:
-    return {
-        "tenant": tenant,
-        "action": action,
-        "version": version,
-        "state": state,
-        "reason": reason,
-        "outcome": outcome,
-    }
+def _members(names: Sequence[str], values: Sequence[Any]) -> str:
+    return to_json(dict(zip(names, values, strict=True)))[1:-1]
 
 
-def _who(caller: str, person: str, role: str) -> dict[str, Any]:
-    return {"caller": caller, "person": person, "role": role}
-
-
-def _truncate(message: object) -> str | None:
-    if message is None:
-        return None
+def _truncate(message: object) -> str:
     text = fit_text(message)
     return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from zoneinfo import ZoneInfo
@@ -190,8 +191,7 @@ class DayFiles:
         Lines of one day that follow each other are one write.
         """
         written = 0
-        for day, run in groupby(lines, self._day_of):
-            texts = [text for _, text in run]
+        for day, texts in self._by_day(lines):
             data = b"\n".join(texts) + b"\n"
             try:
                 self._file_of(day).append(data)
@@ -244,8 +244,15 @@ class DayFiles:
                 self._whole[file.path] = file.whole
             file.close()
 
-    def _day_of(self, line: tuple[float, bytes]) -> str:
-        return self.day_at(line[0])
+    def _by_day(self, lines: Sequence[tuple[float, bytes]]) -> list[tuple[str, list[bytes]]]:
+        """Texts of one day that follow each other; the calendar is asked once for lines of one time."""
+        runs: list[tuple[str, list[bytes]]] = []
+        for at, same in groupby(lines, itemgetter(0)):
+            day = self.day_at(at)
+            if not runs or runs[-1][0] != day:
+                runs.append((day, []))
+            runs[-1][1].extend([text for _, text in same])
+        return runs
 
     def _file_of(self, day: str) -> DayFile:
         """That day's file, opened where it is not the one in hand."""

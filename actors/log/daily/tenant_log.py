@@ -137,10 +137,12 @@ class TenantLog(Actor):
         self, tenant: TenantRecord, lines: list[Line]
     ) -> Iterator[tuple[float, bytes]]:
         """Lines as long as their day has room; the others are counted."""
-        files, day, room = self._files_of(tenant.id), "", 0.0
+        files, day, room, at = self._files_of(tenant.id), "", 0.0, -1.0
         for line in lines:
-            if (its := files.day_at(line.at)) != day:
-                day, room = its, self._budget.room(files, line.at)
+            if line.at != at:  # all lines of a turn have the same
+                at = line.at
+                if (its := files.day_at(at)) != day:
+                    day, room = its, self._budget.room(files, at)
             if room <= 0:
                 self._budget.leave_out(tenant, day, line)
             elif (made := self._line(tenant, line)) is not None:

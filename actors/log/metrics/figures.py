@@ -8,12 +8,13 @@ How often lately: totals as they were at regular times, against the totals now.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from actors.log.messages import Line, TurnLines
-from actors.log.metrics.histogram import Histogram, bucket_of
+from actors.log.metrics.histogram import BOUNDS_MS, Histogram
 from actors.messages import TenantRecord
 
 SAMPLE_SECONDS = 20.0
@@ -159,20 +160,16 @@ class Metrics:
         """Count what a turn has answered."""
         tenant = self._tenant(turn.tenant)
         tenant.requests += len(turn.lines)
-        outcomes, times = tenant.outcomes, tenant.timings
+        alike: dict[tuple[str, str], list[Line]] = {}
         for line in turn.lines:
-            series = self.series.get((line.action, line.outcome)) or self._series(line)
-            series.requests += 1
-            series.reply_bytes += line.reply_bytes
-            series.replayed += line.replayed
-            outcomes[series] = outcomes.get(series, 0) + 1
-            queued, handled = line.queued_ms, line.handled_ms
-            bucket = bucket_of(queued)
-            times.queued.add(bucket, queued)
-            series.timings.queued.add(bucket, queued)
-            bucket = bucket_of(handled)
-            times.handled.add(bucket, handled)
-            series.timings.handled.add(bucket, handled)
+            alike.setdefault((line.action, line.outcome), []).append(line)
+        for kind, lines in alike.items():
+            series = self.series.get(kind)
+            if series is None:  # by that name: lines may then be of several
+                for line in lines:
+                    _count_alike(tenant, self._series(line), [line])
+            else:
+                _count_alike(tenant, series, lines)
 
     def count_event(self, name: str, by: int) -> None:
         """Count what no tenant's turn tells."""
@@ -215,3 +212,18 @@ class Metrics:
         if found is None:
             found = self.series[key] = Series(*key)
         return found
+
+
+def _count_alike(tenant: TenantMetrics, series: Series, lines: Sequence[Line]) -> None:
+    """Count lines of one tenant and one series."""
+    series.requests += len(lines)
+    tenant.outcomes[series] = tenant.outcomes.get(series, 0) + len(lines)
+    series.reply_bytes += sum([line.reply_bytes for line in lines])
+    series.replayed += sum([line.replayed for line in lines])
+    queued, handled = [line.queued_ms for line in lines], [line.handled_ms for line in lines]
+    buckets, total = [bisect_left(BOUNDS_MS, each) for each in queued], sum(queued)
+    tenant.timings.queued.add(buckets, total)
+    series.timings.queued.add(buckets, total)
+    buckets, total = [bisect_left(BOUNDS_MS, each) for each in handled], sum(handled)
+    tenant.timings.handled.add(buckets, total)
+    series.timings.handled.add(buckets, total)

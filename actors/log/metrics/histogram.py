@@ -43,9 +43,11 @@ class Histogram:
     def __len__(self) -> int:
         return sum(self.counts)
 
-    def add(self, bucket: int, milliseconds: float) -> None:
-        """Count one more; the bucket is `bucket_of` it."""
-        self.counts[bucket] += 1
+    def add(self, buckets: Iterable[int], milliseconds: float) -> None:
+        """Count these; a duration's bucket is `bucket_of` it, and all together take so many milliseconds."""
+        counts = self.counts
+        for bucket in buckets:
+            counts[bucket] += 1
         self.total_ms += milliseconds
 
     def merge(self, other: Histogram) -> None:
