@@ -280,16 +280,13 @@ class Savepoint:
 class FunctionScope:
     """Scope of one function: it gets the database, and loses it however it ends."""
 
-    __slots__ = ("_guard", "functions")
+    __slots__ = ("functions", "leave")
 
     def __init__(self, functions: FunctionDatabase, guard: Guard) -> None:
         self.functions = functions
         """The database as the function may use it, until `leave`."""
-        self._guard = guard
-
-    def leave(self) -> None:
-        """Take it back."""
-        self._guard.leave()
+        self.leave = guard.leave
+        """Takes it back."""
 
     def __enter__(self) -> FunctionDatabase:
         return self.functions
@@ -300,4 +297,4 @@ class FunctionScope:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._guard.leave()
+        self.leave()

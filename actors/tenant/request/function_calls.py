@@ -8,6 +8,7 @@ from actors.errors import Aborted, DatabaseProblem
 from actors.messages import TenantRequest
 from actors.routing.health import Running
 from actors.routing.route import Route
+from actors.runtime.rate_limit import CpuBudget
 from actors.tenant.context import Context
 from actors.tenant.request.callback import MACHINE, delivery_row
 from actors.tenant.request.environment import TenantEnvironment
@@ -43,6 +44,8 @@ class FunctionCalls:
         scope = database.function_scope(request.params, deadline, read_only=not route.writes)
         sends = Sends(route.action, environment.table, environment.require_subscribed)
         call = self._start_in_turn(route, work)
+        function: Any = route.function
+        budget = environment.cpu_budget
         call.begin()
         try:
             fields = (
@@ -56,7 +59,11 @@ class FunctionCalls:
                 None,
                 sends,
             )
-            result = self._invoke(route.function, tuple.__new__(Context, fields), params)
+            context = tuple.__new__(Context, fields)
+            if budget is None:
+                result = function(context, params)
+            else:
+                result = self._invoke_within(budget, function, context, params)
         finally:
             scope.leave()
             call.end()
@@ -107,9 +114,11 @@ class FunctionCalls:
         ):
             raise Aborted("this outcome was told before; nothing was done")
 
-    def _invoke(self, function: Any, context: Context, params: Any) -> Any:
-        budget, first_runs = self._environment.cpu_budget, self._first_runs
-        if budget is None or first_runs.is_charged:
+    def _invoke_within(
+        self, budget: CpuBudget, function: Any, context: Context, params: Any
+    ) -> Any:
+        first_runs = self._first_runs
+        if first_runs.is_charged:
             return function(context, params)
         with budget:
             first_runs.charge()

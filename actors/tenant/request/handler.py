@@ -65,10 +65,11 @@ class RequestHandler:
         Raises NeedsOwnTransaction, with nothing done, for a request whose function may wait.
         """
         self._chosen = self.calls.running = None
-        if isinstance(message, PoisonMessage):
-            message = message.message
-        if isinstance(message, DeadLetter):
-            return self._set_aside(message, began)
+        if type(message) is not TenantRequest:
+            if isinstance(message, PoisonMessage):
+                message = message.message
+            if isinstance(message, DeadLetter):
+                return self._set_aside(message, began)
         try:
             return self._handle(message, began)
         except NeedsOwnTransaction:

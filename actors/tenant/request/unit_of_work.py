@@ -140,7 +140,8 @@ class UnitOfWork:
 
         Raises NeedsSavepoints, before any refusal is made, if there is no savepoint to go back to.
         """
-        handler = self.handler
+        handler = self._handler
+        assert handler is not None
         database = handler.database
         if outcome.error is None:
             try:
@@ -150,13 +151,14 @@ class UnitOfWork:
             except BaseException as error:  # noqa: BLE001 - no reply can hold it, or there is no room for it
                 outcome = outcome.failed(error)
             else:
-                self._changes = database.changes
+                if pending.wrote or outcome.refusal is not None:  # or else nothing has changed
+                    self._changes = database.changes
                 return pending
         if database.has_savepoint:
             database.rollback_to()
         elif not handler.uses_savepoints and self._may_have_written(outcome):
             raise NeedsSavepoints
-        return self.handler.replies.refuse(outcome)
+        return handler.replies.refuse(outcome)
 
     def complete(self, pending: Sequence[HeldReply]) -> None:
         """Store the replies of a turn, and write out what full-text indexes have buffered.
