@@ -11,9 +11,10 @@ Python at once fight for the GIL at every call into SQLite and ZeroMQ; on an idl
 that doubled the cost of a message (docs/decisions/0004-turns-and-threads.md). So a thread acquires the token
 before it computes, and releases it before it waits for mail or for a disk. From a thread that holds the token
 for long (a function that blocks, a long statement) it is stolen, so that no other thread is held up; where
-turns follow each other it is handed on between two of them, before that. After a heavy message, and while the
-router refuses many, a thread that has had it for OFFER_AFTER offers it to those that wait: a turn of many
-heavy messages delays others by about one of them. It is handed on by a queue, as a message is.
+turns or many light messages follow each other it is handed on in between, before that. After a heavy
+message, and while the router refuses many, a thread that has had it for OFFER_AFTER offers it to those that
+wait: a turn of many heavy messages delays others by about one of them. It is handed on by a queue, as a
+message is.
 """
 
 from __future__ import annotations
@@ -95,10 +96,11 @@ class ComputeToken:
             self.release()
             self._acquire(self._going_on)
 
-    def offer_between_turns(self) -> None:
+    def hand_on(self) -> None:
         """Let all others that wait compute first if this thread has computed for HAND_ON_AFTER seconds.
 
-        A thread whose turns are short would otherwise have the token stolen in the middle of one.
+        For a thread between two turns, or between light messages: the token would otherwise be stolen from
+        it, later, and two threads would compute until its turn ends.
         """
         if not self._held() or (
             self._is_wanted() and time.monotonic() - self._since > HAND_ON_AFTER
@@ -307,7 +309,7 @@ class Dispatcher:
                 self._call()
                 return False
             if ready:
-                self._token.offer_between_turns()
+                self._token.hand_on()
         return True
 
     def _next_call(self) -> bool | None:

@@ -32,7 +32,8 @@ SLICE_SECONDS: Final = 0.002
 HEAVY_REQUESTS: Final = 2
 """Requests in a slice, at the most, that are heavy: others that wait compute after them.
 
-Light requests are served together: each hand-over between threads costs as much as one of them.
+Light requests are served together, for HAND_ON_AFTER if others wait: each hand-over between threads costs
+as much as one of them.
 """
 
 MADE_ONCE: Final = frozenset({INTERNAL, NOT_SUBSCRIBED})
@@ -143,7 +144,7 @@ class Turn:
         unit_of_work, runs, settled = self._unit_of_work, self._runs, self._settled
         database = unit_of_work.database
         handle, conclude = unit_of_work.handler.handle, unit_of_work.conclude
-        offer = unit_of_work.compute.offer
+        offer, hand_on = unit_of_work.compute.offer, unit_of_work.compute.hand_on
         pending: list[HeldReply] = []
         now = slice_began = time.monotonic()
         slice_at = 0
@@ -168,7 +169,9 @@ class Turn:
                 if is_heavy or now - slice_began > SLICE_SECONDS:
                     if is_heavy or at - slice_at < HEAVY_REQUESTS:
                         offer()
-                        now = time.monotonic()
+                    else:
+                        hand_on()
+                    now = time.monotonic()
                     slice_began, slice_at = now, at + 1
                 if answer.refusal is not None and self._is_final(answer.refusal):
                     settled[at] = answer

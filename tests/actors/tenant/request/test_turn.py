@@ -448,3 +448,17 @@ def test_others_may_compute_after_requests_that_took_long_and_not_after_light_on
         offered.clear()
         tenant.turn(*(tenant.request("marks.add", text="one") for _ in range(3)))
         assert len(offered) == offers
+
+
+def test_between_light_requests_the_token_is_handed_on_before_others_would_steal_it(
+    tenant: TurnHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of light requests of one tenant fills turns that are longer than others should wait."""
+    asked: list[str] = []
+    compute = tenant.incarnation._unit_of_work.compute
+    for name in ("offer", "hand_on"):
+        monkeypatch.setattr(compute, name, lambda name=name: asked.append(name))
+    monkeypatch.setattr("actors.tenant.request.turn.SLICE_SECONDS", -1.0)
+    monkeypatch.setattr("actors.tenant.request.turn.HEAVY_REQUESTS", 0)
+    tenant.turn(*(tenant.request("marks.add", text="one") for _ in range(3)))
+    assert asked == ["hand_on"] * 3
