@@ -143,8 +143,7 @@ class Formatter:
             encoded = text.encode()
         except (TypeError, ValueError, RecursionError):  # no JSON: msgpack holds more
             return None
-        most = MAX_BYTES if line.outcome == OK else MAX_REFUSED
-        return None if len(encoded) > most or TOKEN_START in text else encoded
+        return None if len(encoded) > _max_params(line) or TOKEN_START in text else encoded
 
     def _redacted(self, tenant: str, line: Line) -> bytes:
         if any(type(each) in CONTAINERS and len(each) > MANY for each in line.params.values()):

@@ -8,13 +8,12 @@ How often lately: totals as they were at regular times, against the totals now.
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from actors.log.messages import Line, TurnLines
-from actors.log.metrics.histogram import BOUNDS_MS, Histogram
+from actors.log.metrics.histogram import Histogram, bucket_of
 from actors.messages import TenantRecord
 
 SAMPLE_SECONDS = 20.0
@@ -221,9 +220,9 @@ def _count_alike(tenant: TenantMetrics, series: Series, lines: Sequence[Line]) -
     series.reply_bytes += sum([line.reply_bytes for line in lines])
     series.replayed += sum([line.replayed for line in lines])
     queued, handled = [line.queued_ms for line in lines], [line.handled_ms for line in lines]
-    buckets, total = [bisect_left(BOUNDS_MS, each) for each in queued], sum(queued)
+    buckets, total = [*map(bucket_of, queued)], sum(queued)
     tenant.timings.queued.add(buckets, total)
     series.timings.queued.add(buckets, total)
-    buckets, total = [bisect_left(BOUNDS_MS, each) for each in handled], sum(handled)
+    buckets, total = [*map(bucket_of, handled)], sum(handled)
     tenant.timings.handled.add(buckets, total)
     series.timings.handled.add(buckets, total)
