@@ -92,31 +92,25 @@ class ComputeToken:
 
         A thread from which the token was stolen waits for it, too.
         """
-        if self._is_due() or not self._held():
-            self.release()
-            self._acquire(self._going_on)
+        self._let_others(OFFER_AFTER, self._going_on)
 
     def hand_on(self) -> None:
-        """Let all others that wait compute first if this thread has computed for HAND_ON_AFTER seconds.
+        """Let all others that wait compute first, as `offer`, after HAND_ON_AFTER seconds.
 
         For a thread between two turns, or between light messages: the token would otherwise be stolen from
         it, later, and two threads would compute until its turn ends.
         """
-        if not self._held() or (
-            self._is_wanted() and time.monotonic() - self._since > HAND_ON_AFTER
-        ):
-            self.release()
-            self._acquire(self._going_on)
+        self._let_others(HAND_ON_AFTER, self._going_on)
 
     def offer_once(self) -> None:
         """Let one other that waits compute first, as `offer`. For the router's thread."""
-        if self._is_due() or not self._held():
-            self.release()
-            self._acquire(self._urgent)
+        self._let_others(OFFER_AFTER, self._urgent)
 
-    def _is_due(self) -> bool:
-        """Return whether another thread waits, and the holder has computed for long."""
-        return self._is_wanted() and time.monotonic() - self._since > OFFER_AFTER
+    def _let_others(self, after: float, waiters: Waiters) -> None:
+        """Pass the token on if another waits and this thread has had it for so long; then wait in turn."""
+        if not self._held() or (self._is_wanted() and time.monotonic() - self._since > after):
+            self.release()
+            self._acquire(waiters)
 
     def _is_wanted(self) -> bool:
         waits = self._beginning.waiting or self._urgent.waiting or self._going_on.waiting
