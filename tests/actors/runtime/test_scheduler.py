@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from queue import SimpleQueue
 
@@ -13,20 +13,10 @@ import pytest
 from actors.runtime import scheduler as module
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import Dispatcher
+from tests.actors.runtime.turn import Turn
 
 WAIT = 10.0
 """Seconds after which a test gives up on an event that should come at once."""
-
-
-class Turn:
-    """An incarnation whose turn is one call."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
-
-    def turn(self) -> None:
-        """Call it."""
-        self._call()
 
 
 class Blocking:

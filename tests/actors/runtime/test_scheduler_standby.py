@@ -11,19 +11,9 @@ import pytest
 from actors.runtime import scheduler as module
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.scheduler import ComputeToken, Dispatcher
+from tests.actors.runtime.turn import Turn
 
 WAIT = 10.0
-
-
-class Turn:
-    """An incarnation whose turn is one call."""
-
-    def __init__(self, call: Callable[[], None]) -> None:
-        self._call = call
-
-    def turn(self) -> None:
-        """Call it."""
-        self._call()
 
 
 @pytest.fixture(autouse=True)
@@ -40,18 +30,20 @@ def schedule(pool: Dispatcher, *calls: Callable[[], None]) -> None:
 
 
 def test_a_thread_that_stands_by_takes_no_mailbox_from_the_one_that_runs() -> None:
-    """Each thread that took one would need the token handed over for a single turn."""
-    token, left = ComputeToken(), SimpleQueue[int]()
+    """Each thread that took one would need the token handed over for a turn; no third is called."""
+    token, left = ComputeToken(), SimpleQueue[tuple[int, int]]()
     pool = Dispatcher("pool", threads=4, token=token)
 
     def turn() -> None:
         while not token._beginning.waiting:
             pass
-        left.put(len(pool._ready))
+        left.put((len(pool._ready), len(token._beginning.waiting) + pool._calls.qsize()))
 
+    token.acquire()
     schedule(pool, *[turn] * 8)
+    token.release()
 
-    assert [left.get(timeout=WAIT) for _ in range(7)] == [7, 6, 5, 4, 3, 2, 1]
+    assert [left.get(timeout=WAIT) for _ in range(7)] == [(ready, 1) for ready in range(7, 0, -1)]
     assert pool.stop()
 
 

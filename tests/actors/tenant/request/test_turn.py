@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -454,11 +455,30 @@ def test_between_light_requests_the_token_is_handed_on_before_others_would_steal
     tenant: TurnHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of light requests of one tenant fills turns that are longer than others should wait."""
-    asked: list[str] = []
     compute = tenant.incarnation._unit_of_work.compute
-    for name in ("offer", "hand_on"):
-        monkeypatch.setattr(compute, name, lambda name=name: asked.append(name))
+    order: list[str] = []
+
+    def other() -> None:
+        compute.acquire()
+        order.append("other")
+        compute.release()
+
+    waits = threading.Thread(target=other)
+
+    def note(ctx: Context, params: Any) -> Map:
+        order.append("request")
+        if not waits.ident:
+            waits.start()
+            while not compute._beginning.waiting:
+                pass
+        return {"id": len(order)}
+
+    monkeypatch.setattr("actors.runtime.scheduler.STEAL_AFTER", 3600.0)
+    monkeypatch.setattr("actors.runtime.scheduler.HAND_ON_AFTER", 0.0)
     monkeypatch.setattr("actors.tenant.request.turn.SLICE_SECONDS", -1.0)
     monkeypatch.setattr("actors.tenant.request.turn.HEAVY_REQUESTS", 0)
-    tenant.turn(*(tenant.request("marks.add", text="one") for _ in range(3)))
-    assert asked == ["hand_on"] * 3
+    tenant.serve("marks.add", note)
+    compute.acquire()
+    tenant.turn(*(tenant.request("marks.add", text="light") for _ in range(3)))
+    waits.join()
+    assert order == ["request", "other", "request", "request"]
