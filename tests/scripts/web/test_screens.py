@@ -161,7 +161,7 @@ def test_what_is_shown_after_something_was_done(
 
 def test_a_login_that_is_refused(browser: Browser, dashboard: Dashboard, judge: Judge) -> None:
     browser.open(f"{dashboard.address}/login")
-    browser.fill("login", token="tnt_of-somebody-else")
+    browser.fill("login", token="tnt_of-another-person")
     browser.arrive("!!document.querySelector('[role=alert]')")
     judge(browser, "login_refused")
 
