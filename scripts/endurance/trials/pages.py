@@ -108,7 +108,7 @@ MEANINGS: Final = {
     "functions": "functions in the index, besides those of the desk",
     "lines": "lines of one tenant's log, of seven days; the error log has a tenth of that",
     "looks": "times that each page and command is asked for",
-    "pause": "seconds between two looks, as a person takes: faster ones wait for the admin channel's rate limit",
+    "pause": "seconds between two looks, as a person takes; without them the rate limit is measured",
     "milliseconds": "that each may take at the median",
 }
 
